@@ -14,6 +14,8 @@ interface Described {
   readonly short?: string;
   /** One line for `--help`, a sentence without a full stop. */
   readonly text: string;
+  /** What `--help` shows as the default where the value depends on the machine. */
+  readonly defaultText?: string;
   /** What the value is called in `--help`, e.g. `HOST:PORT`. */
   readonly placeholder?: string;
   /** The release in which the option appeared; the original's options say `0.8` or earlier. */
@@ -24,7 +26,10 @@ interface Described {
   readonly secret?: true;
 }
 
-/** One option. `path` values are made absolute against the base directory; `seconds` may have fractions. */
+/**
+ * One option. `path` values are made absolute against the base directory; `seconds` may have fractions; a `list` that is
+ * `positional` also takes the words of the command line that belong to no option, behind the values given by name.
+ */
 export type OptionDefinition =
   & Described
   & (
@@ -34,7 +39,7 @@ export type OptionDefinition =
     | { readonly type: "choice"; readonly choices: readonly string[]; readonly default: string }
     | { readonly type: "integer"; readonly default: number; readonly minimum?: number; readonly maximum?: number }
     | { readonly type: "seconds"; readonly default: number; readonly minimum?: number; readonly maximum?: number }
-    | { readonly type: "list"; readonly default: readonly string[] }
+    | { readonly type: "list"; readonly default: readonly string[]; readonly positional?: true }
     | { readonly type: "path-list"; readonly default: readonly string[] }
   );
 

@@ -87,6 +87,8 @@ export interface Plugin<Shared = unknown> {
   /** One line for `--help`. */
   readonly text: string;
   readonly options: readonly OptionDefinition[];
+  /** The name of a flag of this plugin that, when it is given, also loads the plugin. Only shipped plugins have one. */
+  readonly activatedBy?: string;
   /** Runs first and may change defaults. Anything it opens is released by the main half's `stop`. */
   prepare?(context: PrepareContext): void | Promise<void>;
   /** Starts the main half. */
