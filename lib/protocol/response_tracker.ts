@@ -129,8 +129,8 @@ export class ResponseTracker implements PacketVisitor {
   errors = 0;
   /** Packets that came while no command was waiting for an answer. */
   unsolicited = 0;
-  /** Packets of the current response that have gone by. */
-  packets = 0;
+  /** Whether a packet of the current response has gone by since the client last had the turn. */
+  started = false;
 
   constructor(format: ResponseFormat) {
     this.#format = format;
@@ -163,14 +163,11 @@ export class ResponseTracker implements PacketVisitor {
 
   /** Whether packets of the client belong to the exchange at hand and are not commands. */
   get inExchange(): boolean {
-    switch (this.#phase) {
-      case Phase.authentication:
-      case Phase.stream:
-      case Phase.foreign:
-        return true;
-      default:
-        return this.#queue.length > 0 && isExchange(this.#queue[this.#queue.length - 1]!);
+    if (this.#phase === Phase.authentication || this.#phase === Phase.stream || this.#phase === Phase.foreign) {
+      return true;
     }
+    const last = this.#queue.at(-1);
+    return last !== undefined && isExchange(last);
   }
 
   /** The client has sent `command`; its response comes after those of the commands before it. */
@@ -183,13 +180,15 @@ export class ResponseTracker implements PacketVisitor {
 
   /** The client has sent the empty packet that ends its local file; the server's verdict follows. */
   localInfileSent(): void {
-    if (this.#phase === Phase.localInfile) this.#phase = Phase.first;
+    if (this.#phase !== Phase.localInfile) return;
+    this.#phase = Phase.first;
+    this.started = false;
   }
 
   packet(bytes: Uint8Array, start: number, end: number, length: number): void {
     const first = start < end ? bytes[start]! : OK;
     if (this.#phase === Phase.rows && first < EOF) return;
-    this.packets++;
+    this.started = true;
     if (first === ERR && this.#phase !== Phase.foreign) return this.#error(bytes, start, end);
     switch (this.#phase) {
       case Phase.idle:
@@ -232,7 +231,7 @@ export class ResponseTracker implements PacketVisitor {
 
   #begin(command: number, grammar: Exclude<ResponseGrammar, "none">): void {
     this.#command = command;
-    this.packets = 0;
+    this.started = false;
     this.#phase = FIRST_PHASE[grammar];
   }
 
