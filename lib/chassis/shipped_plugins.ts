@@ -1,0 +1,9 @@
+/**
+ * The plugins that come with the program. They are imported statically, so that `deno compile` embeds them.
+ *
+ * @module
+ */
+import type { Plugin } from "../plugin/mod.ts";
+
+/** In the order of `--help`. */
+export const SHIPPED_PLUGINS: readonly Plugin[] = [];
