@@ -3,15 +3,31 @@
  *
  * @module
  */
+export * from "./attributes.ts";
+export * from "./auth_switch.ts";
+export * from "./binary_row.ts";
+export * from "./binary_value.ts";
 export * from "./capability.ts";
+export * from "./column_definition.ts";
 export * from "./column_type.ts";
 export * from "./command.ts";
+export * from "./eof.ts";
+export * from "./err.ts";
 export * from "./error.ts";
 export * from "./error_number.ts";
+export * from "./handshake.ts";
+export * from "./handshake_response.ts";
 export * from "./integer.ts";
 export * from "./length_encoded.ts";
+export * from "./ok.ts";
 export * from "./packet.ts";
 export * from "./payload_reader.ts";
 export * from "./payload_writer.ts";
+export * from "./progress.ts";
+export * from "./result_set.ts";
+export * from "./scramble.ts";
+export * from "./server_version.ts";
+export * from "./session_state.ts";
 export * from "./status.ts";
 export * from "./text.ts";
+export * from "./text_row.ts";

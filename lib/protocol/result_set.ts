@@ -1,0 +1,101 @@
+/**
+ * Whole result sets, as a server sends them: column count, definitions, an EOF packet in between (unless
+ * `CLIENT_DEPRECATE_EOF`), rows, and the end.
+ *
+ * Source: https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset.html
+ *
+ * @module
+ */
+import { encodeBinaryRow } from "./binary_row.ts";
+import type { BinaryValue } from "./binary_value.ts";
+import { Capability, hasCapability } from "./capability.ts";
+import { type ColumnDefinition, encodeColumnDefinition } from "./column_definition.ts";
+import { encodeEof } from "./eof.ts";
+import { encodeOk, END_HEADER } from "./ok.ts";
+import { encodePackets } from "./packet.ts";
+import { PayloadReader } from "./payload_reader.ts";
+import { PayloadWriter } from "./payload_writer.ts";
+import { encodeTextRow, type TextValue } from "./text_row.ts";
+
+/** The first payload of a result set. */
+export interface ResultSetHeader {
+  readonly columnCount: number;
+  /** Whether column definitions follow; they may be left out if client and server agreed that they can be. */
+  readonly metadataFollows: boolean;
+}
+
+/** The rows of a result set: text for COM_QUERY, binary for COM_STMT_EXECUTE. */
+export type ResultSetRows =
+  | { readonly format: "text"; readonly rows: Iterable<readonly (TextValue | string)[]> }
+  | { readonly format: "binary"; readonly rows: Iterable<readonly (BinaryValue | string)[]> };
+
+/** A result set to be sent. */
+export type ResultSet = ResultSetRows & {
+  readonly columns: readonly ColumnDefinition[];
+  /** Bits of {@linkcode ServerStatus} for the end, such as `SERVER_MORE_RESULTS_EXISTS`. */
+  readonly status?: number;
+  readonly warnings?: number;
+};
+
+/** Both vendors' bit that adds the byte "metadata follows"; MySQL sends it before the count, MariaDB after. */
+const MYSQL_OPTIONAL = Capability.CLIENT_OPTIONAL_RESULTSET_METADATA;
+const MARIADB_OPTIONAL = Capability.MARIADB_CLIENT_CACHE_METADATA;
+
+/**
+ * Reads the first payload of a result set.
+ *
+ * @throws {ProtocolError} `malformed` or `truncated` if it is none.
+ */
+export function parseResultSetHeader(payload: Uint8Array, capabilities: bigint): ResultSetHeader {
+  const reader = new PayloadReader(payload);
+  const before = hasCapability(capabilities, MYSQL_OPTIONAL) ? reader.u8() : 1;
+  const columnCount = reader.lenencCount();
+  const after = hasCapability(capabilities, MARIADB_OPTIONAL) && reader.remaining > 0 ? reader.u8() : 1;
+  return { columnCount, metadataFollows: before !== 0 && after !== 0 };
+}
+
+/** Writes the first payload of a result set. */
+export function encodeResultSetHeader(header: ResultSetHeader, capabilities: bigint): Uint8Array {
+  const writer = new PayloadWriter(10);
+  const follows = header.metadataFollows ? 1 : 0;
+  if (hasCapability(capabilities, MYSQL_OPTIONAL)) writer.u8(follows);
+  writer.lenencInt(header.columnCount);
+  if (hasCapability(capabilities, MARIADB_OPTIONAL)) writer.u8(follows);
+  return writer.finish();
+}
+
+/** What ends the rows: an EOF packet, or an OK packet that begins with 0xfe. */
+export function encodeResultSetEnd(status: number, warnings: number, capabilities: bigint): Uint8Array {
+  return hasCapability(capabilities, Capability.CLIENT_DEPRECATE_EOF)
+    ? encodeOk({ status, warnings }, capabilities, END_HEADER)
+    : encodeEof({ status, warnings }, capabilities);
+}
+
+/**
+ * The payloads of a result set in order, made as they are asked for, so that rows can come from a generator.
+ *
+ * @throws {ProtocolError} `out-of-range` if a row does not fit the columns.
+ */
+export function* resultSetPayloads(resultSet: ResultSet, capabilities: bigint): Generator<Uint8Array> {
+  const { columns, status = 0, warnings = 0 } = resultSet;
+  yield encodeResultSetHeader({ columnCount: columns.length, metadataFollows: true }, capabilities);
+  for (const column of columns) yield encodeColumnDefinition(column, capabilities);
+  if (!hasCapability(capabilities, Capability.CLIENT_DEPRECATE_EOF)) {
+    yield encodeEof({ status, warnings }, capabilities);
+  }
+  if (resultSet.format === "text") {
+    for (const row of resultSet.rows) yield encodeTextRow(row);
+  } else {
+    for (const row of resultSet.rows) yield encodeBinaryRow(row, columns);
+  }
+  yield encodeResultSetEnd(status, warnings, capabilities);
+}
+
+/**
+ * A complete result set as framed packets.
+ *
+ * @param sequenceId The first packet's sequence number: 1 after a command.
+ */
+export function encodeResultSet(resultSet: ResultSet, capabilities: bigint, sequenceId: number): Uint8Array {
+  return encodePackets(resultSetPayloads(resultSet, capabilities), sequenceId);
+}
