@@ -170,6 +170,16 @@ export class ResponseTracker implements PacketVisitor {
     return last !== undefined && isExchange(last);
   }
 
+  /** Whether the connection has been handed over to a protocol that is not followed. */
+  get foreign(): boolean {
+    return this.#phase === Phase.foreign;
+  }
+
+  /** Takes the first status from the OK packet, at `ok[start..end)`, that ended the login. */
+  loggedIn(ok: Uint8Array, start: number, end: number): void {
+    this.#readStatus(ok, start, end);
+  }
+
   /** The client has sent `command`; its response comes after those of the commands before it. */
   expect(command: number): void {
     const grammar = responseGrammar(command);
@@ -237,6 +247,7 @@ export class ResponseTracker implements PacketVisitor {
 
   #finish(): void {
     this.completed++;
+    this.started = false;
     this.#phase = Phase.idle;
     this.#preparing = false;
     this.#outParameters = false;
