@@ -1,8 +1,9 @@
 /**
  * Finds and checks plugins, on the main thread and again on every event thread.
  *
- * `--plugins` takes the name of a shipped plugin, the name of one in `--plugin-dir` (`NAME/mod.ts`, `NAME.ts` or
- * `NAME.js`), or the path of a module: what has a slash or ends in `.ts` or `.js`, relative to the current directory.
+ * `--plugins` takes the name of a shipped plugin, the name of one in `--plugin-dir` (`NAME/mod.ts`, `NAME/mod.js`,
+ * `NAME.ts` or `NAME.js`), or the path of a module: what has a slash or ends in `.ts` or `.js`, relative to the current directory.
+ * A compiled program cannot read TypeScript, so there such a module has to be plain JavaScript, e.g. by `deno bundle`.
  *
  * @module
  */
@@ -67,7 +68,8 @@ export async function importPlugin(source: PluginSource, specifier: string): Pro
     const module: { readonly default?: unknown } = await import(source.url);
     found = module.default;
   } catch (error) {
-    throw new ChassisError("plugin", `Cannot load plugin "${specifier}": ${reasonOf(error)}`, { cause: error });
+    const reason = reasonOf(error) + (isUncompiled(source.url, error) ? COMPILED_HINT : "");
+    throw new ChassisError("plugin", `Cannot load plugin "${specifier}": ${reason}`, { cause: error });
   }
   return checkPlugin(found, specifier);
 }
@@ -90,6 +92,12 @@ export function checkPlugin(found: unknown, specifier: string): Plugin {
   if (wrong !== undefined) throw refuse(`its "${wrong}" is missing or has the wrong type`);
   if (!isPlugin(found)) throw refuse("its default export is not a plugin");
   return found;
+}
+
+const COMPILED_HINT = ': a compiled program loads JavaScript only, make some with "deno bundle"';
+
+function isUncompiled(url: string, error: unknown): boolean {
+  return Deno.build.standalone && url.endsWith(".ts") && error instanceof SyntaxError;
 }
 
 const REQUIRED: Readonly<Record<string, string>> = {
@@ -129,16 +137,16 @@ async function findPlugin(specifier: string, pluginDir: () => string): Promise<P
   const shipped = SHIPPED_PLUGINS.map((plugin) => plugin.name);
   if (shipped.includes(specifier)) return { kind: "shipped", name: specifier };
   const directory = pluginDir();
-  for (const candidate of [join(specifier, "mod.ts"), `${specifier}.ts`, `${specifier}.js`]) {
+  for (
+    const candidate of [join(specifier, "mod.ts"), join(specifier, "mod.js"), `${specifier}.ts`, `${specifier}.js`]
+  ) {
     const path = join(directory, candidate);
     if (await isFile(path)) return { kind: "module", url: pathToFileURL(path).href };
   }
-  const suggestion = shipped.length === 0 ? "" : `, did you mean "${nearest(specifier, shipped)}"?`;
-  const names = shipped.map((name) => `"${name}"`).join(", ") || "none";
-  throw new ChassisError(
-    "plugin",
-    `Unknown plugin "${specifier}"${suggestion} Shipped are ${names}; "${directory}" was searched too`,
-  );
+  const suggestion = shipped.length === 0
+    ? ""
+    : `, did you mean "${nearest(specifier, shipped)}"? Shipped are ${shipped.map((name) => `"${name}"`).join(", ")}`;
+  throw new ChassisError("plugin", `Unknown plugin "${specifier}"${suggestion} (not in "${directory}" either)`);
 }
 
 async function isFile(path: string): Promise<boolean> {
