@@ -12,19 +12,20 @@ interface Order {
   readonly byMessage?: boolean;
 }
 
-const post: (message: unknown) => void = self.postMessage.bind(self);
+// The types of `self` are those of the main thread.
+const scope = self as unknown as Worker;
 
-self.addEventListener("message", (event: MessageEvent<Order>) => {
-  const { buffer, producer, count, padding, byMessage } = event.data;
-  const sender = new Sender(new Ring(buffer), () => post(BELL));
+scope.onmessage = ({ data }: MessageEvent<Order>) => {
+  const { buffer, producer, count, padding, byMessage } = data;
+  const sender = new Sender(new Ring(buffer), () => scope.postMessage(BELL));
   for (let number = 0; number < count; number++) {
     const length = padding === "random" ? (number * 7 + producer) % 41 : padding;
     const record = new Uint8Array(8 + length).fill(number & 0xff, 8);
     const view = new DataView(record.buffer);
     view.setUint32(0, producer);
     view.setUint32(4, number);
-    if (byMessage) post(record);
+    if (byMessage) scope.postMessage(record);
     else sender.send(record);
   }
-  post("done");
-});
+  scope.postMessage("done");
+};
