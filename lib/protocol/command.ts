@@ -6,6 +6,8 @@
  *
  * @module
  */
+import { PayloadWriter } from "./payload_writer.ts";
+import { encodeText } from "./text.ts";
 
 /** The commands by the names that the protocol documentation uses. */
 export const Command = {
@@ -65,4 +67,14 @@ const names = new Map<number, string>(Object.entries(Command).map(([name, number
 /** The name of a command byte; one without a name appears as `COM_0x99`. */
 export function commandName(byte: number): string {
   return names.get(byte) ?? `COM_0x${byte.toString(16).padStart(2, "0")}`;
+}
+
+/**
+ * The payload of a command: its byte and, for the simple ones such as COM_INIT_DB, its argument.
+ *
+ * @param argument Text is written as UTF-8.
+ */
+export function encodeCommand(command: number, argument: Uint8Array | string = ""): Uint8Array {
+  const bytes = typeof argument === "string" ? encodeText(argument) : argument;
+  return new PayloadWriter(bytes.length + 1).u8(command).bytes(bytes).finish();
 }
