@@ -15,6 +15,7 @@ import { encodeOk, END_HEADER } from "./ok.ts";
 import { encodePackets } from "./packet.ts";
 import { PayloadReader } from "./payload_reader.ts";
 import { PayloadWriter } from "./payload_writer.ts";
+import { ServerStatus } from "./status.ts";
 import { encodeTextRow, type TextValue } from "./text_row.ts";
 
 /** The first payload of a result set. */
@@ -35,11 +36,18 @@ export type ResultSet = ResultSetRows & {
   /** Bits of {@linkcode ServerStatus} for the end, such as `SERVER_MORE_RESULTS_EXISTS`. */
   readonly status?: number;
   readonly warnings?: number;
+  /** False to leave the column definitions out, if the capabilities allow it. Default: true. */
+  readonly metadata?: boolean;
 };
 
-/** Both vendors' bit that adds the byte "metadata follows"; MySQL sends it before the count, MariaDB after. */
-const MYSQL_OPTIONAL = Capability.CLIENT_OPTIONAL_RESULTSET_METADATA;
-const MARIADB_OPTIONAL = Capability.MARIADB_CLIENT_CACHE_METADATA;
+/**
+ * Whether the byte "metadata follows" comes after the column count. Each vendor has a bit of its own for it. (MySQL's
+ * documentation lists the byte before the count; its servers send it after, as MariaDB does.)
+ */
+function hasMetadataByte(capabilities: bigint): boolean {
+  return hasCapability(capabilities, Capability.CLIENT_OPTIONAL_RESULTSET_METADATA) ||
+    hasCapability(capabilities, Capability.MARIADB_CLIENT_CACHE_METADATA);
+}
 
 /**
  * Reads the first payload of a result set.
@@ -48,19 +56,15 @@ const MARIADB_OPTIONAL = Capability.MARIADB_CLIENT_CACHE_METADATA;
  */
 export function parseResultSetHeader(payload: Uint8Array, capabilities: bigint): ResultSetHeader {
   const reader = new PayloadReader(payload);
-  const before = hasCapability(capabilities, MYSQL_OPTIONAL) ? reader.u8() : 1;
   const columnCount = reader.lenencCount();
-  const after = hasCapability(capabilities, MARIADB_OPTIONAL) && reader.remaining > 0 ? reader.u8() : 1;
-  return { columnCount, metadataFollows: before !== 0 && after !== 0 };
+  const metadataFollows = hasMetadataByte(capabilities) && reader.remaining > 0 ? reader.u8() !== 0 : true;
+  return { columnCount, metadataFollows };
 }
 
 /** Writes the first payload of a result set. */
 export function encodeResultSetHeader(header: ResultSetHeader, capabilities: bigint): Uint8Array {
-  const writer = new PayloadWriter(10);
-  const follows = header.metadataFollows ? 1 : 0;
-  if (hasCapability(capabilities, MYSQL_OPTIONAL)) writer.u8(follows);
-  writer.lenencInt(header.columnCount);
-  if (hasCapability(capabilities, MARIADB_OPTIONAL)) writer.u8(follows);
+  const writer = new PayloadWriter(10).lenencInt(header.columnCount);
+  if (hasMetadataByte(capabilities)) writer.u8(header.metadataFollows ? 1 : 0);
   return writer.finish();
 }
 
@@ -78,8 +82,9 @@ export function encodeResultSetEnd(status: number, warnings: number, capabilitie
  */
 export function* resultSetPayloads(resultSet: ResultSet, capabilities: bigint): Generator<Uint8Array> {
   const { columns, status = 0, warnings = 0 } = resultSet;
-  yield encodeResultSetHeader({ columnCount: columns.length, metadataFollows: true }, capabilities);
-  for (const column of columns) yield encodeColumnDefinition(column, capabilities);
+  const metadataFollows = resultSet.metadata !== false || !hasMetadataByte(capabilities);
+  yield encodeResultSetHeader({ columnCount: columns.length, metadataFollows }, capabilities);
+  if (metadataFollows) { for (const column of columns) yield encodeColumnDefinition(column, capabilities); }
   if (!hasCapability(capabilities, Capability.CLIENT_DEPRECATE_EOF)) {
     yield encodeEof({ status, warnings }, capabilities);
   }
@@ -98,4 +103,35 @@ export function* resultSetPayloads(resultSet: ResultSet, capabilities: bigint): 
  */
 export function encodeResultSet(resultSet: ResultSet, capabilities: bigint, sequenceId: number): Uint8Array {
   return encodePackets(resultSetPayloads(resultSet, capabilities), sequenceId);
+}
+
+/**
+ * The payloads that answer a COM_STMT_EXECUTE which opened a cursor: no rows, and only one end, whose status has
+ * `SERVER_STATUS_CURSOR_EXISTS`. The rows follow on COM_STMT_FETCH, see {@linkcode cursorRowPayloads}.
+ */
+export function* cursorPayloads(
+  columns: readonly ColumnDefinition[],
+  status: number,
+  capabilities: bigint,
+): Generator<Uint8Array> {
+  yield encodeResultSetHeader({ columnCount: columns.length, metadataFollows: true }, capabilities);
+  for (const column of columns) yield encodeColumnDefinition(column, capabilities);
+  yield encodeResultSetEnd(status | ServerStatus.SERVER_STATUS_CURSOR_EXISTS, 0, capabilities);
+}
+
+/**
+ * The payloads that answer a COM_STMT_FETCH.
+ *
+ * @param last Whether there are no rows after these.
+ */
+export function* cursorRowPayloads(
+  columns: readonly ColumnDefinition[],
+  rows: Iterable<readonly (BinaryValue | string)[]>,
+  last: boolean,
+  status: number,
+  capabilities: bigint,
+): Generator<Uint8Array> {
+  for (const row of rows) yield encodeBinaryRow(row, columns);
+  const cursor = last ? ServerStatus.SERVER_STATUS_LAST_ROW_SENT : ServerStatus.SERVER_STATUS_CURSOR_EXISTS;
+  yield encodeResultSetEnd(status | cursor, 0, capabilities);
 }

@@ -58,10 +58,13 @@ export interface StatementExecuteContext {
   readonly longData?: ReadonlySet<number>;
 }
 
-/** Whether the parameters' number, and their names, are part of the packet. */
-function hasCount(flags: number, capabilities: bigint): boolean {
+/**
+ * Whether the parameters' number is part of the packet. MySQL 9 expects it from a client with `CLIENT_QUERY_ATTRIBUTES`
+ * for each statement that has parameters, whatever the flag says; the flag adds it for those that have none.
+ */
+function hasCount(flags: number, parameterCount: number, capabilities: bigint): boolean {
   return hasCapability(capabilities, Capability.CLIENT_QUERY_ATTRIBUTES) &&
-    (flags & CursorFlag.PARAMETER_COUNT_AVAILABLE) !== 0;
+    (parameterCount > 0 || (flags & CursorFlag.PARAMETER_COUNT_AVAILABLE) !== 0);
 }
 
 /** The statement's number in a COM_STMT_EXECUTE, for those who need not know more. */
@@ -80,7 +83,7 @@ export function parseStatementExecute(payload: Uint8Array, context: StatementExe
   const statementId = reader.u32();
   const flags = reader.u8();
   const iterations = reader.u32();
-  const counted = hasCount(flags, context.capabilities);
+  const counted = hasCount(flags, context.parameterCount, context.capabilities);
   const count = counted ? reader.lenencCount() : context.parameterCount;
   if (count === 0) return { statementId, flags, iterations, typesSent: false, parameters: [] };
   checkParameterCount(reader, count);
@@ -99,8 +102,8 @@ export function parseStatementExecute(payload: Uint8Array, context: StatementExe
 }
 
 /**
- * Writes a COM_STMT_EXECUTE. With `CLIENT_QUERY_ATTRIBUTES`, the flag `PARAMETER_COUNT_AVAILABLE` decides whether the number
- * of parameters is written.
+ * Writes a COM_STMT_EXECUTE. Query attributes, after the statement's parameters, need `CLIENT_QUERY_ATTRIBUTES` and the flag
+ * `PARAMETER_COUNT_AVAILABLE`.
  *
  * @throws {ProtocolError} `out-of-range` if a value is not of its type.
  */
@@ -108,7 +111,7 @@ export function encodeStatementExecute(execute: StatementExecute, capabilities: 
   const { flags, parameters } = execute;
   const writer = new PayloadWriter()
     .u8(Command.COM_STMT_EXECUTE).u32(execute.statementId).u8(flags).u32(execute.iterations);
-  if (hasCount(flags, capabilities)) writer.lenencInt(parameters.length);
+  if (hasCount(flags, parameters.length, capabilities)) writer.lenencInt(parameters.length);
   if (parameters.length === 0) return writer.finish();
   writer.bytes(parameterBitmap(parameters)).u8(execute.typesSent ? 1 : 0);
   if (execute.typesSent) {
