@@ -3,7 +3,8 @@
  *
  * @module
  */
+import proxy from "../../plugins/proxy/mod.ts";
 import type { Plugin } from "../plugin/mod.ts";
 
 /** In the order of `--help`. */
-export const SHIPPED_PLUGINS: readonly Plugin[] = [];
+export const SHIPPED_PLUGINS: readonly Plugin[] = [proxy];

@@ -28,7 +28,7 @@ export function turn(): Promise<void> {
   });
 }
 
-let idle: number | undefined;
+let idle: ReturnType<typeof setTimeout> | undefined;
 
 /** An open channel keeps the program alive; one that nobody has used for a while is closed. */
 function closeChannel(): void {

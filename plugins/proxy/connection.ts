@@ -1,0 +1,173 @@
+/**
+ * Binds one session to its two sockets.
+ *
+ * @module
+ */
+import type { Backends } from "../../lib/core/backends.ts";
+import { type Effects, Session, type Side } from "../../lib/core/session.ts";
+import type { Address } from "../../lib/net/address.ts";
+import { connect } from "../../lib/net/connect.ts";
+import type { Stream, StreamHandler } from "../../lib/net/stream.ts";
+import type { Log } from "../../lib/plugin/mod.ts";
+import type { Setup } from "./setup.ts";
+
+/** What the connections of one event thread have in common. */
+export interface Surroundings {
+  readonly setup: Setup;
+  readonly backends: Backends;
+  readonly log: Log;
+  /** Grows by one with every tick; what timeouts are measured in. */
+  ticks: number;
+}
+
+/** The greeting of a server may take longer than its connection: a busy one resolves the client's name first. */
+const GREETING_SECONDS = 10;
+
+/** One client with its server. */
+export class Connection implements Effects {
+  readonly #around: Surroundings;
+  readonly #client: Stream;
+  readonly #session: Session;
+  #server: Stream | undefined;
+  #connecting: AbortController | undefined;
+  /** The writes that the event at hand has begun. */
+  #writes: Promise<void> | undefined;
+  /** The tick in which bytes last came, from either side. */
+  #heard: number;
+
+  constructor(client: Stream, around: Surroundings) {
+    this.#client = client;
+    this.#around = around;
+    this.#heard = around.ticks;
+    this.#session = new Session(around.backends, this);
+  }
+
+  /** Serves the client; resolves when both sockets are closed. */
+  async run(): Promise<void> {
+    this.#session.open(seconds());
+    await this.#pump(this.#client, "client");
+    await this.#serverDone;
+  }
+
+  /** Ends the connection when nothing is under way, or at once if `now`. */
+  stop(now: boolean): void {
+    if (now) this.#session.cutOff();
+    else this.#session.stop();
+  }
+
+  /** Closes both sockets without a word. */
+  destroy(): void {
+    this.#client.destroy();
+    this.drop();
+    this.#server?.destroy();
+  }
+
+  /** Looks whether a timeout has passed; `tick` is the length of a tick in seconds. */
+  checkTimeouts(tick: number): void {
+    const { setup, ticks } = this.#around;
+    const silent = (ticks - this.#heard) * tick;
+    if (silent < tick) return;
+    const { readTimeout, writeTimeout } = setup;
+    const writing = this.#client.writing || this.#server?.writing === true;
+    if (writing && silent >= writeTimeout) {
+      this.#around.log.write("warning", `Closing ${this.#client.remote}: a side took nothing for ${writeTimeout} s`);
+      this.#session.closed("client", seconds());
+      this.destroy();
+    } else if (this.#session.state === "READ_HANDSHAKE") {
+      const limit = Math.max(GREETING_SECONDS, setup.connectTimeout);
+      if (silent >= limit) this.#session.timedOut(limit, seconds());
+    } else if (!writing && silent >= readTimeout && !this.#session.ended) {
+      this.#session.timedOut(readTimeout, seconds());
+    }
+  }
+
+  // --- effects
+
+  connect(index: number): void {
+    const address = this.#around.setup.backends[index];
+    if (address === undefined) throw new RangeError(`There is no backend ${index}`);
+    this.#connecting = new AbortController();
+    this.#serverDone = this.#connect(address, this.#connecting);
+  }
+
+  drop(): void {
+    this.#connecting?.abort();
+    this.#connecting = undefined;
+    this.#server?.destroy();
+    this.#server = undefined;
+  }
+
+  send(to: Side, bytes: Uint8Array): void {
+    const stream = to === "client" ? this.#client : this.#server;
+    if (stream === undefined) return;
+    const write = stream.write(bytes);
+    const before = this.#writes;
+    this.#writes = before === undefined ? write : before.then(() => write);
+  }
+
+  close(side: Side): void {
+    if (side === "client") this.#client.end(true);
+    else this.#server?.end(false);
+  }
+
+  backendChanged(index: number, up: boolean, reason: string): void {
+    const { name } = this.#around.backends.entry(index);
+    if (up) this.#around.log.write("message", `Backend ${name} is up`);
+    else this.#around.log.write("warning", `Backend ${name} is down: ${reason}`);
+  }
+
+  report(level: "warning" | "info" | "debug", text: string): void {
+    if (this.#around.log.enabled(level)) this.#around.log.write(level, `${text} (client ${this.#client.remote})`);
+  }
+
+  // --- sockets
+
+  /** Resolves when the server's socket, if there ever was one, is closed. */
+  #serverDone: Promise<void> = Promise.resolve();
+
+  async #connect(address: Address, attempt: AbortController): Promise<void> {
+    let stream: Stream;
+    try {
+      stream = await connect(address, { timeout: this.#around.setup.connectTimeout, signal: attempt.signal });
+    } catch (error) {
+      if (!attempt.signal.aborted) {
+        this.#session.connectFailed(error instanceof Error ? error.message : String(error), seconds());
+      }
+      return;
+    }
+    if (attempt.signal.aborted) return stream.destroy();
+    this.#connecting = undefined;
+    this.#server = stream;
+    this.#heard = this.#around.ticks;
+    this.#session.connected(seconds());
+    await this.#pump(stream, "server");
+  }
+
+  async #pump(stream: Stream, side: Side): Promise<void> {
+    const session = this.#session;
+    const around = this.#around;
+    const handler: StreamHandler = {
+      data: (view) => {
+        this.#heard = around.ticks;
+        this.#writes = undefined;
+        // A stream that was given up has nothing to say to its successor.
+        if (side === "server" && stream !== this.#server) return undefined;
+        session.received(side, view, seconds());
+        return this.#writes;
+      },
+      busy: () => side === "client" ? session.uploading : session.responding,
+      // What a server said before it stopped listening is still to be read.
+      broken: (reason) => side === "client" ? session.closed("client", seconds(), reason) : undefined,
+    };
+    const end = await stream.run(handler);
+    if (side === "client" || stream === this.#server) {
+      session.closed(side, seconds(), end.kind === "failed" ? end.reason : undefined);
+    }
+    stream.destroy();
+  }
+}
+
+/** Seconds since 1970. */
+function seconds(): number {
+  return Date.now() / 1000;
+}

@@ -1,0 +1,86 @@
+/**
+ * Brings backends that are DOWN back, without a client having to try them.
+ *
+ * @module
+ */
+import { type Backends, BackendState } from "../../lib/core/backends.ts";
+import type { Address } from "../../lib/net/address.ts";
+import { connect } from "../../lib/net/connect.ts";
+import type { Log } from "../../lib/plugin/mod.ts";
+import { PacketCollector } from "../../lib/protocol/packet_collector.ts";
+
+/** How long after its last failure a backend is looked at, and how often the table is read, in milliseconds. */
+const INTERVAL_MS = 1000;
+
+/** More than any greeting has. */
+const GREETING_LIMIT = 4096;
+
+/** Looks after the backends from the main thread. */
+export class Probe {
+  readonly #backends: Backends;
+  readonly #addresses: readonly Address[];
+  readonly #timeout: number;
+  readonly #log: Log;
+  readonly #running = new Set<number>();
+  readonly #abort = new AbortController();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** @param timeout for connection and greeting together, in seconds. */
+  constructor(backends: Backends, addresses: readonly Address[], timeout: number, log: Log) {
+    this.#backends = backends;
+    this.#addresses = addresses;
+    this.#timeout = timeout;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#look(), INTERVAL_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#abort.abort();
+  }
+
+  #look(): void {
+    for (const [index, address] of this.#addresses.entries()) {
+      if (this.#backends.state(index) !== BackendState.DOWN || this.#running.has(index)) continue;
+      this.#running.add(index);
+      this.#try(index, address).finally(() => this.#running.delete(index));
+    }
+  }
+
+  async #try(index: number, address: Address): Promise<void> {
+    const greeted = await this.#greets(address);
+    const now = Date.now() / 1000;
+    if (this.#abort.signal.aborted || this.#backends.state(index) !== BackendState.DOWN) return;
+    // A failed probe renews the time, so that no client is made to try what was just seen to be dead.
+    const changed = this.#backends.setState(index, greeted ? BackendState.UP : BackendState.DOWN, now);
+    if (changed) this.#log.write("message", `Backend ${this.#backends.entry(index).name} is up again`);
+  }
+
+  /** Whether a server answers there with a greeting; an ERR packet ("too many connections") is a sign of life too. */
+  async #greets(address: Address): Promise<boolean> {
+    let greeted = false;
+    try {
+      const options = { timeout: this.#timeout, signal: this.#abort.signal };
+      const stream = await connect(address, options);
+      const collector = new PacketCollector(GREETING_LIMIT);
+      const timer = setTimeout(() => stream.destroy(), this.#timeout * 1000);
+      await stream.run({
+        data: (view) => {
+          greeted = collector.collect(view, 0).packet !== undefined;
+          if (greeted) stream.destroy();
+          return undefined;
+        },
+        busy: () => false,
+        broken: () => {},
+      });
+      clearTimeout(timer);
+      stream.destroy();
+    } catch {
+      // Refused, timed out, or no packet at all: still down.
+    }
+    return greeted;
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The part of the proxy that runs on every event thread: accepts clients and owns their connections from then on.
+ *
+ * @module
+ */
+import { Backends } from "../../lib/core/backends.ts";
+import { AcceptTurn } from "../../lib/net/accept_turn.ts";
+import { Listener } from "../../lib/net/listener.ts";
+import type { ThreadContext, ThreadHalf } from "../../lib/plugin/mod.ts";
+import { Connection, type Surroundings } from "./connection.ts";
+import type { Setup } from "./setup.ts";
+
+/** The longest and shortest time between two looks at the timeouts, in seconds. */
+const LONGEST_TICK = 1;
+const SHORTEST_TICK = 0.02;
+
+/** Opens the listeners of this thread and serves until stopped. */
+export class ProxyThread implements ThreadHalf {
+  readonly #surroundings: Surroundings;
+  readonly #turn: AcceptTurn;
+  readonly #listeners: Listener[] = [];
+  readonly #connections = new Set<Connection>();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #stopping = false;
+  #drained: (() => void) | undefined;
+
+  /** @throws {NetError} `cannot-listen` */
+  constructor(context: ThreadContext<Setup>) {
+    const { shared: setup, index, threads, log } = context;
+    this.#surroundings = { setup, backends: new Backends(setup.backendMemory), log, ticks: 0 };
+    this.#turn = new AcceptTurn(setup.acceptMemory, index, context.wakeOthers);
+    for (const [position, address] of setup.listen.entries()) {
+      // A Unix socket has one owner.
+      if (address.transport === "unix" && position % threads !== index) continue;
+      this.#listeners.push(Listener.open(address));
+    }
+    for (const listener of this.#listeners) this.#serve(listener, listener.address.transport === "tcp");
+    const tick = Math.min(LONGEST_TICK, Math.max(SHORTEST_TICK, Math.min(setup.readTimeout, setup.writeTimeout) / 4));
+    this.#timer = setInterval(() => this.#tick(tick), tick * 1000);
+  }
+
+  wake(): void {
+    this.#turn.wake(Date.now() / 1000);
+  }
+
+  async stop(signal: AbortSignal): Promise<void> {
+    this.#stopping = true;
+    for (const listener of this.#listeners) listener.close();
+    this.#turn.release();
+    for (const connection of this.#connections) connection.stop(false);
+    if (this.#connections.size > 0) {
+      const drained = new Promise<void>((resolve) => this.#drained = resolve);
+      const cutOff = () => {
+        const left = this.#connections.size;
+        this.#surroundings.log.write("warning", `Cutting off ${left} connections that did not end in time`);
+        for (const connection of this.#connections) connection.stop(true);
+        // What the last ERR packets need to leave this machine.
+        setTimeout(() => {
+          for (const connection of this.#connections) connection.destroy();
+          this.#drained?.();
+        }, 100);
+      };
+      if (signal.aborted) cutOff();
+      else signal.addEventListener("abort", cutOff, { once: true });
+      await drained;
+      signal.removeEventListener("abort", cutOff);
+    }
+    clearInterval(this.#timer);
+  }
+
+  async #serve(listener: Listener, shared: boolean): Promise<void> {
+    const { log } = this.#surroundings;
+    for (;;) {
+      if (shared) await this.#turn.mine();
+      if (this.#stopping) return;
+      const client = await listener.accept((reason) => log.write("critical", `Cannot accept a client: ${reason}`));
+      if (client === undefined) return;
+      this.#turn.accepted();
+      const connection = new Connection(client, this.#surroundings);
+      this.#connections.add(connection);
+      this.#follow(connection);
+    }
+  }
+
+  async #follow(connection: Connection): Promise<void> {
+    try {
+      await connection.run();
+    } catch (error) {
+      const text = error instanceof Error ? error.stack ?? error.message : String(error);
+      this.#surroundings.log.write("critical", `A connection failed: ${text}`);
+      connection.destroy();
+    }
+    this.#connections.delete(connection);
+    this.#turn.closed();
+    if (this.#stopping && this.#connections.size === 0) this.#drained?.();
+  }
+
+  #tick(seconds: number): void {
+    this.#surroundings.ticks++;
+    for (const connection of this.#connections) connection.checkTimeouts(seconds);
+  }
+}
