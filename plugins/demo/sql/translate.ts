@@ -1,0 +1,587 @@
+/**
+ * Turns one MySQL statement into SQLite's dialect, token by token.
+ *
+ * It is not a parser: names, literals, operators and function calls are rewritten where they stand, everything else
+ * goes through, and SQLite says what it cannot read. Each token is looked at once per pass.
+ *
+ * @module
+ */
+import { decodeText, encodeText } from "../../../lib/protocol/text.ts";
+import { type FunctionContext, FUNCTIONS } from "./functions.ts";
+import { syntaxError } from "./sql_error.ts";
+import { matchParentheses, type Token } from "./token.ts";
+
+/** What a translated statement needs to know of the session that runs it. */
+export interface TranslationContext extends FunctionContext {
+  /** The text that the tokens were cut from. */
+  readonly source: string;
+  /** The text holds one character per byte, because its bytes are not UTF-8. */
+  readonly rawBytes: boolean;
+  /** The value of `@@name` as a SQL literal. @throws {SqlError} 1193 */
+  systemVariable(name: string): string;
+  /** The value of `@name` as a SQL literal. */
+  userVariable(name: string): string;
+}
+
+/** A statement that SQLite can prepare. */
+export interface Translation {
+  readonly sql: string;
+  /** For each `?` in {@linkcode Translation.sql}, which of the client's parameters goes there, from 0. */
+  readonly parameters: readonly number[];
+  /** How many parameters the client's statement has. */
+  readonly parameterCount: number;
+  /** Whether a virtual schema's tables (`information_schema`) must be brought up to date first. */
+  readonly schemas: boolean;
+}
+
+/** Marks a parameter in a half-built text; literals with control characters never appear as they are. */
+const MARK = "\x01";
+
+/** A name as SQLite quotes it. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A string as a SQL literal. SQLite ends its text at a NUL, so such strings go as bytes. */
+export function quoteString(value: string): string {
+  if (!value.includes("\0") && !value.includes(MARK)) return `'${value.replaceAll("'", "''")}'`;
+  return `CAST(${hexLiteral(encodeText(value))} AS TEXT)`;
+}
+
+/** Words that SQLite reserves and MySQL allows as names. */
+const QUOTED_WORDS = new Set([
+  "AUTOINCREMENT",
+  "DEFERRABLE",
+  "INDEXED",
+  "NOTHING",
+  "RETURNING",
+  "TRANSACTION",
+]);
+
+/** Words of a SELECT that only advise the optimizer. */
+const DROPPED_WORDS = new Set([
+  "HIGH_PRIORITY",
+  "LOW_PRIORITY",
+  "DELAYED",
+  "SQL_NO_CACHE",
+  "SQL_CACHE",
+  "SQL_CALC_FOUND_ROWS",
+  "SQL_SMALL_RESULT",
+  "SQL_BIG_RESULT",
+  "SQL_BUFFER_RESULT",
+  "BINARY",
+  "_UTF8MB4",
+  "_UTF8MB3",
+  "_UTF8",
+  "_LATIN1",
+  "_ASCII",
+]);
+
+const UNITS: Readonly<Record<string, readonly [modifier: string, factor: number]>> = {
+  SECOND: ["seconds", 1],
+  MINUTE: ["minutes", 1],
+  HOUR: ["hours", 1],
+  DAY: ["days", 1],
+  WEEK: ["days", 7],
+  MONTH: ["months", 1],
+  QUARTER: ["months", 3],
+  YEAR: ["years", 1],
+};
+
+/** The schemas that live in temporary tables named `schema.TABLE`. */
+const VIRTUAL_SCHEMAS = new Set(["information_schema", "performance_schema"]);
+
+/** After these a name is a table, or a clause begins; either way an item of the select list has ended. */
+const SELECT_LIST_ENDS = new Set([
+  "FROM",
+  "WHERE",
+  "GROUP",
+  "HAVING",
+  "ORDER",
+  "LIMIT",
+  "UNION",
+  "INTO",
+  "FOR",
+  "WINDOW",
+  "EXCEPT",
+  "INTERSECT",
+  "PROCEDURE",
+  "LOCK",
+]);
+
+/** Words that cannot be a column's alias, and after which another word cannot be one. */
+const OPERATOR_WORDS = new Set([
+  ...["AND", "OR", "XOR", "NOT", "IS", "IN", "LIKE", "BETWEEN", "DIV", "MOD", "DISTINCT", "ALL", "CASE", "WHEN"],
+  ...["THEN", "ELSE", "END", "NULL", "TRUE", "FALSE", "AS", "INTERVAL", "COLLATE", "SELECT", "ESCAPE", "BINARY"],
+  ...["CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "DISTINCTROW", "UNKNOWN", "REGEXP", "RLIKE", "OVER"],
+  ...["SQL_CALC_FOUND_ROWS", "SQL_NO_CACHE", "STRAIGHT_JOIN", "EXISTS"],
+]);
+
+function isName(token: Token | undefined): token is Token {
+  return token !== undefined && (token.kind === "word" || token.kind === "name");
+}
+
+function isOperator(token: Token | undefined, value: string): boolean {
+  return token?.kind === "operator" && token.value === value;
+}
+
+function endsOperand(token: Token | undefined): boolean {
+  if (token === undefined) return false;
+  if (token.kind === "operator") return token.value === ")";
+  return token.kind !== "word" || !OPERATOR_WORDS.has(token.upper) || token.upper === "END" || token.upper === "NULL";
+}
+
+class Translator {
+  readonly #tokens: readonly Token[];
+  readonly #partner: Int32Array;
+  readonly #context: TranslationContext;
+  /** The client's parameters by their place in the source: a rewritten statement may have them in another order. */
+  readonly #parameters: ReadonlyMap<number, number>;
+  #schemas = false;
+  /** Offsets of the statement's select list, where items without an alias get their text as a name. */
+  readonly #aliases: ReadonlyMap<number, string>;
+
+  constructor(tokens: readonly Token[], context: TranslationContext) {
+    this.#tokens = tokens;
+    this.#context = context;
+    this.#partner = matchParentheses(tokens);
+    const places = new Set(tokens.filter(({ kind }) => kind === "parameter").map(({ start }) => start));
+    this.#parameters = new Map([...places].sort((a, b) => a - b).map((place, index) => [place, index]));
+    this.#aliases = this.#nameItems();
+  }
+
+  translate(): Translation {
+    const marked = this.emit(0, this.#tokens.length, 0);
+    const parameters: number[] = [];
+    const sql = marked.replace(new RegExp(`${MARK}(\\d+);`, "g"), (_, index: string) => {
+      parameters.push(Number(index));
+      return "?";
+    });
+    return { sql, parameters, parameterCount: this.#parameters.size, schemas: this.#schemas };
+  }
+
+  /** Gives every unnamed item of the outermost select list the name that MySQL would: its own text. */
+  #nameItems(): Map<number, string> {
+    const names = new Map<number, string>();
+    const tokens = this.#tokens;
+    const opening = tokens[0]?.upper ?? "";
+    if (opening !== "SELECT" && opening !== "WITH" && opening !== "(") return names;
+    let at = 0;
+    // Past the parentheses of WITH, or into those around the first SELECT.
+    while (at < tokens.length && tokens[at]?.upper !== "SELECT") {
+      const partner = this.#partner[at] ?? -1;
+      at = partner > at && opening === "WITH" ? partner + 1 : at + 1;
+    }
+    let start = ++at;
+    while (["DISTINCT", "ALL", "DISTINCTROW"].includes(tokens[start]?.upper ?? "") || this.#dropped(start)) start++;
+    for (at = start; at <= tokens.length; at++) {
+      const token = tokens[at];
+      const ends = token === undefined || isOperator(token, ")") ||
+        (token.kind === "word" && SELECT_LIST_ENDS.has(token.upper) && !isOperator(tokens[at - 1], "."));
+      if (ends || isOperator(token, ",")) {
+        const name = this.#nameOfItem(start, at);
+        if (name !== undefined) names.set(at - 1, name);
+        start = at + 1;
+        if (ends) break;
+      } else if ((this.#partner[at] ?? -1) > at) at = this.#partner[at] ?? at;
+    }
+    return names;
+  }
+
+  #nameOfItem(start: number, end: number): string | undefined {
+    const last = this.#tokens[end - 1];
+    const first = this.#tokens[start];
+    if (end <= start || last === undefined || first === undefined || isOperator(last, "*")) return undefined;
+    const before = end - 2 >= start ? this.#tokens[end - 2] : undefined;
+    if (before?.upper === "AS") return undefined;
+    const canBeAlias = last.kind === "string" || (isName(last) && !OPERATOR_WORDS.has(last.upper));
+    if (canBeAlias && endsOperand(before) && !isOperator(before, ".") && !this.#isUnit(start, end - 1)) {
+      return undefined;
+    }
+    if (this.#isChain(start, end)) return undefined;
+    if (end === start + 1 && last.kind === "string") return last.value;
+    return this.#context.source.slice(first.start, last.end);
+  }
+
+  #isUnit(start: number, at: number): boolean {
+    if (!((this.#tokens[at]?.upper ?? "") in UNITS)) return false;
+    for (let back = at; back >= start; back--) if (this.#tokens[back]?.upper === "INTERVAL") return true;
+    return false;
+  }
+
+  #isChain(start: number, end: number): boolean {
+    for (let at = start; at < end; at++) {
+      const token = this.#tokens[at];
+      if (
+        (at - start) % 2 === 0
+          ? !isName(token) || (token.kind === "word" && OPERATOR_WORDS.has(token.upper))
+          : !isOperator(token, ".")
+      ) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  #dropped(at: number): boolean {
+    const token = this.#tokens[at];
+    return token?.kind === "word" && DROPPED_WORDS.has(token.upper) && !isOperator(this.#tokens[at + 1], "(") &&
+      !isOperator(this.#tokens[at - 1], ".");
+  }
+
+  /** Translates the tokens from `start` to `end`. `depth` counts nested function calls. */
+  emit(start: number, end: number, depth: number): string {
+    if (depth > 200) throw syntaxError("(");
+    // One piece per operand, so that an INTERVAL can wrap the operand before it.
+    const out: string[] = [];
+    let at = start;
+    while (at < end) {
+      const next = this.#emitOne(at, end, depth, out);
+      const alias = this.#aliases.get(next - 1);
+      if (alias !== undefined && depth === 0) out.push(`AS ${quoteName(alias)}`);
+      at = next;
+    }
+    return out.join(" ");
+  }
+
+  /** Translates what begins at `at` and returns where the next piece begins. */
+  #emitOne(at: number, end: number, depth: number, out: string[]): number {
+    const tokens = this.#tokens;
+    const token = tokens[at];
+    if (token === undefined) return at + 1;
+    switch (token.kind) {
+      case "string":
+        return this.#emitString(at, end, out);
+      case "number":
+        out.push(token.value);
+        return at + 1;
+      case "bytes":
+        out.push(`x'${token.value}'`);
+        return at + 1;
+      case "parameter":
+        out.push(`${MARK}${this.#parameters.get(token.start)};`);
+        return at + 1;
+      case "system-variable":
+        out.push(this.#context.systemVariable(token.value));
+        return at + 1;
+      case "user-variable":
+        out.push(this.#context.userVariable(token.value));
+        return at + 1;
+      case "operator":
+        return this.#emitOperator(at, end, depth, out);
+      case "name":
+        return this.#emitChain(at, end, out);
+      case "word":
+        return this.#emitWord(at, end, depth, out);
+    }
+  }
+
+  #emitString(at: number, end: number, out: string[]): number {
+    let value = "";
+    const like = this.#tokens[at - 1]?.upper === "LIKE";
+    // "a" 'b' is one string.
+    while (at < end && this.#tokens[at]?.kind === "string") value += this.#tokens[at++]?.value ?? "";
+    out.push(this.#context.rawBytes ? quoteBytes(value) : quoteString(value));
+    if (like && value.includes("\\") && this.#tokens[at]?.upper !== "ESCAPE") out.push("ESCAPE '\\'");
+    return at;
+  }
+
+  #emitOperator(at: number, end: number, depth: number, out: string[]): number {
+    const token = this.#tokens[at];
+    switch (token?.value) {
+      case "(": {
+        const close = this.#partner[at] ?? -1;
+        if (close < 0 || close >= end) throw syntaxError(this.#context.source.slice(token.start));
+        // Nested parentheses of the outermost statement keep depth 0: the select list may be inside one.
+        const inner = this.emit(at + 1, close, this.#aliasInside(at, close) ? depth : depth + 1);
+        out.push(`(${inner})`);
+        return close + 1;
+      }
+      case "||":
+        out.push("OR");
+        return at + 1;
+      case "&&":
+        out.push("AND");
+        return at + 1;
+      case "<=>":
+        out.push("IS");
+        return at + 1;
+      case "!":
+        out.push("NOT");
+        return at + 1;
+      case "/":
+        // MySQL's division never drops the fraction.
+        out.push("* 1.0 /");
+        return at + 1;
+      case "+":
+      case "-":
+        if (this.#tokens[at + 1]?.upper === "INTERVAL" && out.length > 0) {
+          const { modifier, next, dateOnly } = this.interval(at + 2, end, token.value, depth);
+          const operand = out.pop() ?? "";
+          out.push(shiftDate(operand, modifier, dateOnly));
+          return next;
+        }
+        out.push(token.value);
+        return at + 1;
+      default:
+        out.push(token?.value ?? "");
+        return at + 1;
+    }
+  }
+
+  /** Whether the select list lies between two parentheses. All of it does, or none. */
+  #aliasInside(open: number, close: number): boolean {
+    const [first] = this.#aliases.keys();
+    return first !== undefined && first > open && first < close;
+  }
+
+  /** Reads the amount and unit of an INTERVAL whose amount begins at `at`. */
+  interval(at: number, end: number, sign: string, depth: number) {
+    for (let unitAt = at; unitAt < end; unitAt++) {
+      const unit = UNITS[this.#tokens[unitAt]?.upper ?? ""];
+      const partner = this.#partner[unitAt] ?? -1;
+      if (partner > unitAt) unitAt = partner;
+      else if (unit !== undefined && unitAt > at) {
+        const amount = this.emit(at, unitAt, depth + 1);
+        const factor = (sign === "-" ? -1 : 1) * unit[1];
+        return {
+          modifier: `((${amount}) * ${factor}) || ' ${unit[0]}'`,
+          next: unitAt + 1,
+          dateOnly: unit[0] !== "seconds" && unit[0] !== "minutes" && unit[0] !== "hours",
+        };
+      }
+    }
+    throw syntaxError(this.#context.source.slice(this.#tokens[at - 1]?.start ?? 0));
+  }
+
+  #emitWord(at: number, end: number, depth: number, out: string[]): number {
+    const tokens = this.#tokens;
+    const token = tokens[at];
+    if (token === undefined) return at + 1;
+    const following = at + 1 < end ? tokens[at + 1] : undefined;
+    if (isOperator(following, ".")) return this.#emitChain(at, end, out);
+    if (isOperator(following, "(")) {
+      const close = this.#partner[at + 1] ?? -1;
+      if (close < 0 || close >= end) throw syntaxError(this.#context.source.slice(token.start));
+      const make = FUNCTIONS.get(token.upper);
+      const infix = token.upper === "MOD" && endsOperand(tokens[at - 1]);
+      if (make !== undefined && !infix) {
+        const made = make(this.#call(at, close, depth), this.#context);
+        if (made !== undefined) {
+          out.push(made);
+          return close + 1;
+        }
+      }
+    }
+    switch (token.upper) {
+      case "DIV":
+        out.push("/");
+        return at + 1;
+      case "MOD":
+        out.push("%");
+        return at + 1;
+      case "DUAL":
+        if (out.at(-1) === "FROM") {
+          out.pop();
+          return at + 1;
+        }
+        break;
+      case "FROM":
+        out.push("FROM");
+        return at + 1;
+      case "DISTINCTROW":
+        out.push("DISTINCT");
+        return at + 1;
+      case "STRAIGHT_JOIN":
+        if (endsOperand(tokens[at - 1])) out.push("JOIN");
+        return at + 1;
+      case "COLLATE":
+        return at + 2;
+      case "_BINARY":
+        if (following?.kind === "string") {
+          out.push(hexLiteral(this.#context.rawBytes ? latin1Bytes(following.value) : encodeText(following.value)));
+          return at + 2;
+        }
+        break;
+      case "FOR":
+        if (following?.upper === "UPDATE" || following?.upper === "SHARE") return this.#skipLocking(at + 2, end);
+        break;
+      case "LOCK":
+        if (following?.upper === "IN") return Math.min(at + 4, end);
+        break;
+      case "USE":
+      case "FORCE":
+      case "IGNORE":
+        if (following?.upper === "INDEX" || following?.upper === "KEY") {
+          let open = at + 2;
+          while (open < end && !isOperator(tokens[open], "(")) open++;
+          return (this.#partner[open] ?? open) + 1;
+        }
+        break;
+      case "TRUE":
+      case "FALSE":
+      case "NULL":
+        out.push(token.upper);
+        return at + 1;
+      case "CURRENT_DATE":
+      case "CURRENT_TIME":
+      case "CURRENT_TIMESTAMP":
+      case "LOCALTIME":
+      case "LOCALTIMESTAMP":
+      case "UTC_DATE":
+      case "UTC_TIME":
+      case "UTC_TIMESTAMP":
+      case "CURRENT_USER": {
+        const made = FUNCTIONS.get(token.upper)?.({
+          args: [],
+          order: "",
+          separator: undefined,
+          distinct: false,
+          interval: undefined,
+          cast: "",
+        }, this.#context);
+        if (made !== undefined) {
+          out.push(made);
+          return at + 1;
+        }
+        break;
+      }
+    }
+    if (this.#dropped(at)) return at + 1;
+    return this.#emitChain(at, end, out);
+  }
+
+  /** Skips `OF t`, `NOWAIT` and `SKIP LOCKED` after a locking clause. */
+  #skipLocking(at: number, end: number): number {
+    if (this.#tokens[at]?.upper === "OF") at += 2;
+    while (at < end && ["NOWAIT", "SKIP", "LOCKED"].includes(this.#tokens[at]?.upper ?? "")) at++;
+    return at;
+  }
+
+  /** Translates the arguments of the call whose name is at `at`, with the words that some functions have among them. */
+  #call(at: number, close: number, depth: number) {
+    const args: string[] = [];
+    let order = "";
+    let separator: string | undefined;
+    let distinct = false;
+    let interval: { modifier: string; dateOnly: boolean } | undefined;
+    let cast = "";
+    let start = at + 2;
+    if (this.#tokens[start]?.upper === "DISTINCT") {
+      distinct = true;
+      start++;
+    }
+    const finish = (from: number, to: number) => {
+      if (to <= from) return;
+      if (this.#tokens[from]?.upper === "INTERVAL") interval = this.interval(from + 1, to, "+", depth);
+      else args.push(this.emit(from, to, depth + 1));
+    };
+    for (let here = start; here <= close; here++) {
+      const token = this.#tokens[here];
+      const partner = this.#partner[here] ?? -1;
+      if (here === close) finish(start, here);
+      else if (partner > here) here = partner;
+      else if (isOperator(token, ",")) {
+        finish(start, here);
+        start = here + 1;
+      } else if (token?.upper === "ORDER" && this.#tokens[here + 1]?.upper === "BY") {
+        finish(start, here);
+        let stop = here;
+        while (stop < close && this.#tokens[stop]?.upper !== "SEPARATOR") stop++;
+        order = this.emit(here + 2, stop, depth + 1);
+        start = stop;
+        here = stop - 1;
+      } else if (token?.upper === "SEPARATOR") {
+        finish(start, here);
+        separator = quoteString(this.#tokens[here + 1]?.value ?? ",");
+        start = close;
+      } else if (
+        (token?.upper === "AS" || token?.upper === "USING") && /^(CAST|CONVERT)$/.test(this.#tokens[at]?.upper ?? "")
+      ) {
+        finish(start, here);
+        cast = token.upper === "USING" ? "USING" : this.#tokens[here + 1]?.upper ?? "";
+        start = close;
+      } else if (token?.upper === "FROM" || (token?.upper === "FOR" && this.#tokens[at]?.upper === "SUBSTRING")) {
+        // SUBSTRING(x FROM 2 FOR 3), EXTRACT(YEAR FROM x), TRIM(BOTH 'x' FROM y).
+        finish(start, here);
+        start = here + 1;
+      }
+    }
+    return { args, order, separator, distinct, interval, cast };
+  }
+
+  /** A name with its qualifiers; those that name the one database, or a virtual schema, are resolved here. */
+  #emitChain(at: number, end: number, out: string[]): number {
+    const tokens = this.#tokens;
+    const parts: Token[] = [];
+    let star = false;
+    const first = tokens[at];
+    if (first === undefined) return at + 1;
+    parts.push(first);
+    at++;
+    while (at + 1 <= end && isOperator(tokens[at], ".") && at + 1 < end) {
+      const part = tokens[at + 1];
+      if (isOperator(part, "*")) star = true;
+      else if (isName(part)) parts.push(part);
+      else break;
+      at += 2;
+      if (star) break;
+    }
+    const names = parts.map((part) => part.value);
+    const schema = names[0]?.toLowerCase() ?? "";
+    if (names.length + (star ? 1 : 0) > 1) {
+      if (VIRTUAL_SCHEMAS.has(schema)) {
+        if (names.length === 2 && !star) return this.#emitVirtual(schema, names[1] ?? "", at, end, out);
+        names.shift();
+      } else if (schema === this.#context.mainDatabase.toLowerCase()) names.shift();
+    } else if (
+      VIRTUAL_SCHEMAS.has(this.#context.database?.toLowerCase() ?? "") && /^(FROM|JOIN)$/i.test(out.at(-1) ?? "")
+    ) {
+      return this.#emitVirtual(this.#context.database?.toLowerCase() ?? "", names[0] ?? "", at, end, out);
+    }
+    const single = parts.length === 1 && !star;
+    if (single && first.kind === "word") {
+      out.push(QUOTED_WORDS.has(first.upper) ? quoteName(first.value) : first.value);
+    } else out.push(names.map(quoteName).join(".") + (star ? ".*" : ""));
+    return at;
+  }
+
+  #emitVirtual(schema: string, table: string, at: number, end: number, out: string[]): number {
+    this.#schemas = true;
+    out.push(`temp.${quoteName(`${schema}.${table.toUpperCase()}`)}`);
+    const following = at < end ? this.#tokens[at] : undefined;
+    const named = following?.kind === "name" || following?.upper === "AS" ||
+      (following?.kind === "word" &&
+        !/^(WHERE|ORDER|GROUP|LIMIT|LEFT|RIGHT|INNER|JOIN|ON|USING|CROSS|NATURAL|UNION|HAVING|FOR)$/.test(
+          following.upper,
+        ));
+    if (!named) out.push(`AS ${quoteName(table)}`);
+    return at;
+  }
+}
+
+function latin1Bytes(value: string): Uint8Array {
+  return Uint8Array.from(value, (char) => char.charCodeAt(0));
+}
+
+function hexLiteral(bytes: Uint8Array): string {
+  return `x'${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}'`;
+}
+
+/** A literal of a statement that is not UTF-8 as a whole: text if it is UTF-8 itself, bytes otherwise. */
+function quoteBytes(value: string): string {
+  const bytes = latin1Bytes(value);
+  const decoded = decodeText(bytes);
+  return decoded.includes("\ufffd") ? hexLiteral(bytes) : quoteString(decoded);
+}
+
+/** `operand + INTERVAL …`; whole days added to a date give a date. */
+export function shiftDate(operand: string, modifier: string, dateOnly: boolean): string {
+  const isDate = /^(date\(|'\d{4}-\d\d-\d\d'$)/.test(operand);
+  return `${dateOnly && isDate ? "date" : "datetime"}(${operand}, ${modifier})`;
+}
+
+/** Translates a statement that SQLite runs itself: SELECT, INSERT, UPDATE, DELETE and their kin. */
+export function translate(tokens: readonly Token[], context: TranslationContext): Translation {
+  return new Translator(tokens, context).translate();
+}
