@@ -7,9 +7,9 @@
  *   forgotten never takes the next option for it.
  * - `--` ends the options. Other words are handed to the option that is marked `positional`.
  *
- * Every argument is first brought into the form `--name=value`; `parseArgs` of the standard library then tells known
- * from unknown and collects. It is not given the arguments as they are: it would read `-Phost` as five flags and could
- * not tell a missing value from an empty one.
+ * Every argument is first brought into the form `--option-NAME=VALUE`; `parseArgs` of the standard library then tells
+ * known from unknown and collects. It is not given the arguments as they are: it would read `-Phost` as five flags,
+ * `--no-proxy=true` as the option `proxy`, and could not tell a missing value from an empty one.
  *
  * @module
  */
@@ -17,6 +17,9 @@ import { parseArgs } from "@std/cli/parse-args";
 import type { OptionDefinition } from "../plugin/mod.ts";
 import { ChassisError } from "./chassis_error.ts";
 import type { OptionSet } from "./option_set.ts";
+
+/** Keeps `parseArgs` from seeing a name that begins with `no-`. */
+const PREFIX = "option-";
 
 /** What was given for each option, by name, in the order of the command line. */
 export type GivenTexts = ReadonlyMap<string, readonly string[]>;
@@ -32,12 +35,12 @@ export type Strictness = "strict" | "lenient";
 export function parseCommandLine(args: readonly string[], set: OptionSet, strictness: Strictness): GivenTexts {
   const names = set.all.map((option) => option.name);
   const parsed: unknown = parseArgs([...normalise(args, set, strictness)], {
-    string: [...names, "_"],
-    collect: names,
+    string: [...names.map((name) => PREFIX + name), "_"],
+    collect: names.map((name) => PREFIX + name),
     unknown: (arg: string, key?: string) => {
       if (key === undefined) return true;
       if (strictness === "strict") {
-        const name = arg.replace(/^--/, "").replace(/=.*$/s, "");
+        const name = arg.slice(`--${PREFIX}`.length).replace(/=.*$/s, "");
         throw new ChassisError("usage", `Unknown option "--${name}"${set.hint(name, "--")}`);
       }
       return false;
@@ -46,7 +49,7 @@ export function parseCommandLine(args: readonly string[], set: OptionSet, strict
 
   const given = new Map<string, string[]>();
   for (const name of names) {
-    const texts = stringsOf(parsed, name);
+    const texts = stringsOf(parsed, PREFIX + name);
     if (texts.length > 0) given.set(name, texts);
   }
   const words = stringsOf(parsed, "_");
@@ -59,7 +62,7 @@ export function parseCommandLine(args: readonly string[], set: OptionSet, strict
   return given;
 }
 
-/** Turns every option into `--name=value`; what is unknown stays for `parseArgs` to find. */
+/** Turns every option into `--option-NAME=VALUE`; what is unknown stays for `parseArgs` to find. */
 function* normalise(args: readonly string[], set: OptionSet, strictness: Strictness): Generator<string> {
   let at = 0;
   const takeNext = (): string | undefined => {
@@ -85,11 +88,11 @@ function* normalise(args: readonly string[], set: OptionSet, strictness: Strictn
 }
 
 function normaliseLong(arg: string, set: OptionSet, takeNext: () => string | undefined): string {
-  if (arg.includes("=")) return arg;
-  const option = set.get(arg.slice(2));
-  if (option === undefined) return `${arg}=`;
-  if (option.type === "flag") return `${arg}=true`;
-  return `${arg}=${takeNext() ?? failForValue(arg, option)}`;
+  const given = arg.slice(2);
+  if (given.includes("=")) return `--${PREFIX}${given}`;
+  const option = set.get(given);
+  if (option === undefined) return `--${PREFIX}${given}=`;
+  return `--${PREFIX}${given}=${option.type === "flag" ? "true" : takeNext() ?? failForValue(arg, option)}`;
 }
 
 function* normaliseShort(
@@ -109,14 +112,14 @@ function* normaliseShort(
     const rest = arg.slice(i + 1);
     if (option.type !== "flag") {
       const joined = rest.startsWith("=") ? rest.slice(1) : rest || undefined;
-      yield `--${option.name}=${joined ?? takeNext() ?? failForValue(`-${letter}`, option)}`;
+      yield `--${PREFIX}${option.name}=${joined ?? takeNext() ?? failForValue(`-${letter}`, option)}`;
       return;
     }
     if (rest.startsWith("=")) {
-      yield `--${option.name}${rest}`;
+      yield `--${PREFIX}${option.name}${rest}`;
       return;
     }
-    yield `--${option.name}=true`;
+    yield `--${PREFIX}${option.name}=true`;
   }
 }
 

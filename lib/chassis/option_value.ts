@@ -6,7 +6,7 @@
  */
 import { isAbsolute, join } from "node:path";
 import type { OptionDefinition, OptionValue } from "../plugin/mod.ts";
-import { ChassisError, type ChassisErrorCode, reasonOf } from "./chassis_error.ts";
+import { ChassisError, type ChassisErrorCode } from "./chassis_error.ts";
 
 /** What is wrong with a value, in words that follow the option's name, e.g. `must be an integer, got "x"`. */
 export class ValueError extends Error {
@@ -121,10 +121,5 @@ function checkRange(definition: Ranged, value: number): number {
 
 function quote(definition: OptionDefinition, value: unknown): string {
   if (definition.secret) return "something else";
-  if (typeof value === "string") return JSON.stringify(value);
-  try {
-    return JSON.stringify(value) ?? String(value);
-  } catch (error) {
-    return reasonOf(error);
-  }
+  return typeof value === "bigint" ? String(value) : JSON.stringify(value) ?? String(value);
 }

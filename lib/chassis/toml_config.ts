@@ -33,8 +33,10 @@ function parseText(path: string, text: string): Record<string, unknown> {
     parsed = parse(text);
   } catch (error) {
     const reason = reasonOf(error);
-    const [, line, rest] = /^Parse error on line (\d+), column \d+: (.*)$/.exec(reason) ?? [];
-    const message = line === undefined ? `${path}: ${reason}` : `${path}:${line}: ${rest}`;
+    const [, line, column, rest] = /^Parse error on line (\d+), column (\d+): (.*)$/.exec(reason) ?? [];
+    // Column 0 is right behind the end of the line that is wrong.
+    const wrong = column === "0" ? Number(line) - 1 : line;
+    const message = line === undefined ? `${path}: ${reason}` : `${path}:${wrong}: ${rest}`;
     throw new ChassisError("config", message, { cause: error });
   }
   return isTable(parsed) ? parsed : {};
@@ -49,7 +51,7 @@ function lineOfKey(text: string, key: string): number | undefined {
   let table: string | undefined;
   return lineOf(text, (content) => {
     table = headerOf(content) ?? table;
-    return table === PROGRAM && (keyOf(content) === key || headerOf(content) === `${PROGRAM}.${key}`);
+    return table === `${PROGRAM}.${key}` || (table === PROGRAM && keyOf(content) === key);
   });
 }
 
