@@ -31,7 +31,7 @@ export class ThreadLog implements Log {
   write(level: LogLevel, text: string): void {
     if (!this.enabled(level)) return;
     if (this.#dropped > 0) {
-      if (!this.#send("warning", `${this.#dropped} log records were dropped, they came too fast`, 0)) {
+      if (!this.#send("warning", `log records dropped because they came too fast: ${this.#dropped}`, 0)) {
         this.#dropped++;
         return;
       }
