@@ -17,6 +17,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import type { OptionDefinition } from "../plugin/mod.ts";
 import { ChassisError } from "./chassis_error.ts";
 import type { OptionSet } from "./option_set.ts";
+import { placeholderOf } from "./option_value.ts";
 
 /** Keeps `parseArgs` from seeing a name that begins with `no-`. */
 const PREFIX = "option-";
@@ -124,7 +125,7 @@ function* normaliseShort(
 }
 
 function failForValue(given: string, option: OptionDefinition): never {
-  const example = `--${option.name}=${option.placeholder ?? "VALUE"}`;
+  const example = `--${option.name}=${placeholderOf(option)}`;
   throw new ChassisError("usage", `Option "${given}" needs a value, as in "${example}"`);
 }
 

@@ -35,19 +35,28 @@ interface Early {
   readonly settings: Settings;
 }
 
-/** @throws {ChassisError} if anything is wrong with the arguments, the config file or a plugin. */
-export async function configure(args: readonly string[]): Promise<Configuration> {
+/**
+ * Reads the arguments and loads what they name.
+ *
+ * @param shipped the plugins that can be loaded by name.
+ * @throws {ChassisError} if anything is wrong with the arguments, the config file or a plugin.
+ */
+export async function configure(
+  args: readonly string[],
+  shipped: readonly Plugin[] = SHIPPED_PLUGINS,
+): Promise<Configuration> {
   const file = await loadFile(args);
-  const { directories, settings: early } = readEarly(args, file);
+  const { directories, settings: early } = readEarly(args, file, shipped);
   const { help, version, plugins: specifiers, "plugin-dir": pluginDir } = valuesOf(CHASSIS_OPTIONS, early.values);
   const plugins = await loadPlugins(
-    [...specifiers, ...activated(early)],
+    [...specifiers, ...activated(early, shipped)],
     () => pluginDir ?? join(directories.program(), "lib", "mysql-proxy", "plugins"),
+    shipped,
   );
   const loaded = plugins.map(({ plugin }) => plugin);
   if (version) return { kind: "print", text: versionText(loaded) };
 
-  const notLoaded = SHIPPED_PLUGINS.filter((shipped) => !loaded.includes(shipped));
+  const notLoaded = shipped.filter((plugin) => !loaded.includes(plugin));
   const groups = [CHASSIS_GROUP, ...loaded.map(groupOf)];
   if (help) return { kind: "print", text: helpText([...groups, ...notLoaded.flatMap(activationOf)]) };
 
@@ -66,8 +75,8 @@ async function loadFile(args: readonly string[]): Promise<ConfigFile | undefined
 }
 
 /** The second reading: what has to be known to load the plugins. */
-function readEarly(args: readonly string[], file: ConfigFile | undefined): Early {
-  const set = new OptionSet([CHASSIS_GROUP, ...SHIPPED_PLUGINS.flatMap(activationOf)]);
+function readEarly(args: readonly string[], file: ConfigFile | undefined, shipped: readonly Plugin[]): Early {
+  const set = new OptionSet([CHASSIS_GROUP, ...shipped.flatMap(activationOf)]);
   const commandLine = parseCommandLine(args, set, "lenient");
   const basedirOption = CHASSIS_OPTIONS.find(({ name }) => name === "basedir");
   const basedir = commandLine.get("basedir")?.at(-1) ?? (basedirOption && file?.read(basedirOption));
@@ -76,8 +85,8 @@ function readEarly(args: readonly string[], file: ConfigFile | undefined): Early
 }
 
 /** The names of the shipped plugins whose flag is given. */
-function activated(settings: Settings): string[] {
-  return SHIPPED_PLUGINS.filter(({ activatedBy }) => {
+function activated(settings: Settings, shipped: readonly Plugin[]): string[] {
+  return shipped.filter(({ activatedBy }) => {
     return activatedBy !== undefined && settings.values.get(activatedBy) === true;
   }).map(({ name }) => name);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { OptionDefinition, Plugin } from "../plugin/mod.ts";
-import { defaultText, isList } from "./option_value.ts";
+import { defaultText, isList, placeholderOf } from "./option_value.ts";
 import type { OptionGroup } from "./option_set.ts";
 import { PROGRAM, VERSION } from "./version.ts";
 
@@ -73,8 +73,9 @@ function describe(option: OptionDefinition): string {
   return `  ${spelling(option)}\n${wrap(text, INDENT)}`;
 }
 
-function spelling({ name, short, type, placeholder }: OptionDefinition): string {
-  const long = type === "flag" ? `--${name}` : `--${name}=${placeholder ?? "VALUE"}`;
+function spelling(option: OptionDefinition): string {
+  const { name, short, type } = option;
+  const long = type === "flag" ? `--${name}` : `--${name}=${placeholderOf(option)}`;
   return short === undefined ? long : `-${short}, ${long}`;
 }
 

@@ -110,6 +110,18 @@ export function defaultText(definition: OptionDefinition): string | undefined {
   return typeof value === "object" ? value.join(",") || undefined : String(value);
 }
 
+/** What the option's value is called in help, e.g. `FILE`. */
+export function placeholderOf({ placeholder, type }: OptionDefinition): string {
+  return placeholder ?? PLACEHOLDERS[type] ?? "VALUE";
+}
+
+const PLACEHOLDERS: Readonly<Partial<Record<OptionDefinition["type"], string>>> = {
+  integer: "N",
+  seconds: "SECONDS",
+  path: "FILE",
+  "path-list": "FILE,...",
+};
+
 type Ranged = Extract<OptionDefinition, { type: "integer" | "seconds" }>;
 
 function checkRange(definition: Ranged, value: number): number {

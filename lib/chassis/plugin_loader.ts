@@ -34,11 +34,12 @@ export interface LoadedPlugin {
 export async function loadPlugins(
   specifiers: readonly string[],
   pluginDir: () => string,
+  shipped: readonly Plugin[] = SHIPPED_PLUGINS,
 ): Promise<readonly LoadedPlugin[]> {
   const loaded = new Map<string, LoadedPlugin>();
   for (const specifier of new Set(specifiers)) {
-    const source = await findPlugin(specifier, pluginDir);
-    const plugin = await importPlugin(source, specifier);
+    const source = await findPlugin(specifier, pluginDir, shipped.map(({ name }) => name));
+    const plugin = await importPlugin(source, specifier, shipped);
     const same = loaded.get(plugin.name);
     if (same !== undefined && JSON.stringify(same.source) !== JSON.stringify(source)) {
       throw new ChassisError(
@@ -57,11 +58,15 @@ export async function loadPlugins(
  * @param specifier what the user called it.
  * @throws {ChassisError} if it cannot be imported or is no plugin of this version.
  */
-export async function importPlugin(source: PluginSource, specifier: string): Promise<Plugin> {
+export async function importPlugin(
+  source: PluginSource,
+  specifier: string,
+  shipped: readonly Plugin[] = SHIPPED_PLUGINS,
+): Promise<Plugin> {
   if (source.kind === "shipped") {
-    const shipped = SHIPPED_PLUGINS.find((plugin) => plugin.name === source.name);
-    if (shipped === undefined) throw new ChassisError("plugin", `There is no shipped plugin "${source.name}"`);
-    return shipped;
+    const found = shipped.find((plugin) => plugin.name === source.name);
+    if (found === undefined) throw new ChassisError("plugin", `There is no shipped plugin "${source.name}"`);
+    return found;
   }
   let found: unknown;
   try {
@@ -126,7 +131,11 @@ function isPlugin(found: object): found is Plugin {
   return firstWrongField(found) === undefined;
 }
 
-async function findPlugin(specifier: string, pluginDir: () => string): Promise<PluginSource> {
+async function findPlugin(
+  specifier: string,
+  pluginDir: () => string,
+  shipped: readonly string[],
+): Promise<PluginSource> {
   if (/[\\/]|\.[tj]s$/.test(specifier)) {
     const path = resolve(specifier);
     if (!await isFile(path)) {
@@ -134,7 +143,6 @@ async function findPlugin(specifier: string, pluginDir: () => string): Promise<P
     }
     return { kind: "module", url: pathToFileURL(path).href };
   }
-  const shipped = SHIPPED_PLUGINS.map((plugin) => plugin.name);
   if (shipped.includes(specifier)) return { kind: "shipped", name: specifier };
   const directory = pluginDir();
   for (
