@@ -33,3 +33,9 @@ export function reasonOf(thrown: unknown): string {
   const text = thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
   return text.replaceAll(/\s*[\r\n]+\s*/g, " ").trim();
 }
+
+/** The stack of what was thrown, or of its cause if there is one; `undefined` if it is no error. */
+export function stackOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error)) return undefined;
+  return (thrown.cause instanceof Error ? thrown.cause.stack : undefined) ?? thrown.stack;
+}

@@ -7,7 +7,7 @@ import type { Log, ThreadContext, ThreadHalf } from "../plugin/mod.ts";
 import { BELL, Receiver, Sender } from "../shared/bell.ts";
 import { Cells } from "../shared/cells.ts";
 import { Ring } from "../shared/ring.ts";
-import { ChassisError, reasonOf } from "./chassis_error.ts";
+import { ChassisError, reasonOf, stackOf } from "./chassis_error.ts";
 import { importPlugin } from "./plugin_loader.ts";
 import { ThreadLog } from "./thread_log.ts";
 import { decodeCommand, encodeNotice, isStartOrder, type StartOrder, type StartReport } from "./thread_messages.ts";
@@ -31,7 +31,7 @@ scope.addEventListener("message", ({ data }) => {
     start(data).then(
       () => report({ kind: "started" }),
       (error: unknown) => {
-        report({ kind: "failed", reason: reasonOf(error), stack: error instanceof Error ? error.stack : undefined });
+        report({ kind: "failed", reason: reasonOf(error), stack: stackOf(error) });
       },
     );
   }
@@ -123,6 +123,5 @@ function surviveStrayErrors(log: Log): void {
 }
 
 function describe(thrown: unknown, log: Log): string {
-  const stack = thrown instanceof Error && log.enabled("debug") ? thrown.stack : undefined;
-  return stack ?? reasonOf(thrown);
+  return (log.enabled("debug") ? stackOf(thrown) : undefined) ?? reasonOf(thrown);
 }

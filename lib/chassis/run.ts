@@ -4,7 +4,7 @@
  * @module
  */
 import { valuesOf } from "../plugin/mod.ts";
-import { reasonOf } from "./chassis_error.ts";
+import { reasonOf, stackOf } from "./chassis_error.ts";
 import { type Configuration, configure } from "./configuration.ts";
 import { STDERR } from "./log_destination.ts";
 import { LogOutput } from "./log_output.ts";
@@ -83,10 +83,8 @@ function logStartError(log: LogOutput, error: unknown): void {
   const entry = { time: Date.now(), level: "critical", text: reasonOf(error) } as const;
   log.take(entry);
   if (log.toFile) STDERR.write(formatText(entry));
-  if (log.enabled("debug") && error instanceof Error) {
-    const { cause } = error;
-    log.write("debug", (cause instanceof Error ? cause.stack : undefined) ?? error.stack ?? error.message);
-  }
+  const stack = stackOf(error);
+  if (stack !== undefined) log.write("debug", stack);
 }
 
 function print(text: string): void {
