@@ -82,7 +82,8 @@ interface Conversation {
 /** What the login needs and nothing after it. */
 interface Login {
   readonly client: PacketCollector;
-  readonly server: PacketCollector;
+  /** A new one for each backend that is tried. */
+  server: PacketCollector;
   serverCapabilities: bigint;
   clientCapabilities: bigint;
 }
@@ -251,6 +252,7 @@ export class Session {
       this.#on(ON.no_backend);
       return this.#sendError(ErrorNumber.ER_UNKNOWN_ERROR, "HY000", "(proxy) all backends are down");
     }
+    if (this.#login !== undefined) this.#login.server = new PacketCollector(LOGIN_PACKET_LIMIT);
     this.#backends.attach(index);
     this.#effects.connect(index);
   }
@@ -297,10 +299,10 @@ export class Session {
     if (from === "client") {
       return this.#refuse(ErrorNumber.ER_HANDSHAKE_ERROR, "08S01", `(proxy) bad handshake: ${error.message}`);
     }
+    if (this.state === "READ_HANDSHAKE") return this.#backendFailed(`no MySQL greeting: ${error.message}`, now);
     const text = `backend ${this.#backendName()} does not speak MySQL's protocol: ${error.message}`;
     this.#effects.report("warning", text);
-    if (this.state === "READ_HANDSHAKE") this.#backendFailed("it does not speak MySQL's protocol", now);
-    else this.#refuse(ErrorNumber.ER_UNKNOWN_ERROR, "HY000", `(proxy) ${text}`);
+    this.#refuse(ErrorNumber.ER_UNKNOWN_ERROR, "HY000", `(proxy) ${text}`);
   }
 
   #loginFromServer(login: Login, packet: Uint8Array): void {

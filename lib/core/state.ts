@@ -175,19 +175,17 @@ export function statesPage(): string {
     "",
     "## Events",
     "",
-    "| event | happens when |",
-    "| --- | --- |",
-    ...EVENT_NAMES.map((event) => `| \`${event}\` | ${EVENTS[event]} |`),
+    ...EVENT_NAMES.map((event) => `- \`${event}\`: ${EVENTS[event]}`),
     "",
     "## Transitions",
-    "",
-    "| number | state | event | next state |",
-    "| --- | --- | --- | --- |",
   ];
   for (const [number, state] of STATES.entries()) {
     const rows = TRANSITIONS.filter(({ from }) => from === state);
-    for (const { on, to } of rows) lines.push(`| ${number} | \`${state}\` | \`${on}\` | \`${to}\` |`);
-    if (rows.length === 0) lines.push(`| ${number} | \`${state}\` | | the end |`);
+    lines.push("", `### ${number} ${state}`, "");
+    for (const { on, to } of rows) lines.push(`- \`${on}\` → \`${to}\``);
+    if (rows.length === 0) {
+      lines.push("The original's catch-all for failures; here every failure has a state of its own.");
+    }
   }
   return lines.join("\n") + "\n";
 }
