@@ -72,7 +72,9 @@ export type ResponseKind = "query" | "prepare" | "fetch" | "one";
 
 /** A connection that is logged in as root. */
 export class RawClient implements Disposable {
-  #buffer = new Uint8Array(0);
+  #buffer = new Uint8Array(65_536);
+  #start = 0;
+  #end = 0;
 
   private constructor(readonly connection: Deno.TcpConn, readonly capabilities: bigint) {}
 
@@ -127,29 +129,37 @@ export class RawClient implements Disposable {
     await this.write(packet(0, bytes(command, ...body)));
   }
 
+  /** Reads until the buffer holds `length` bytes. */
   async #fill(length: number): Promise<void> {
-    const chunk = new Uint8Array(65_536);
-    while (this.#buffer.length < length) {
-      const count = await this.connection.read(chunk);
+    if (this.#end - this.#start >= length) return;
+    if (this.#start + length > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(length, 65_536));
+      grown.set(this.#buffer.subarray(this.#start, this.#end));
+      this.#end -= this.#start;
+      this.#start = 0;
+      this.#buffer = grown;
+    }
+    while (this.#end - this.#start < length) {
+      const count = await this.connection.read(this.#buffer.subarray(this.#end));
       if (count === null) throw new Deno.errors.UnexpectedEof("The other side has closed the connection");
-      this.#buffer = bytes(this.#buffer, chunk.subarray(0, count));
+      this.#end += count;
     }
   }
 
   /** Reads one packet. */
   async read(): Promise<RawPacket> {
     await this.#fill(4);
-    const [low = 0, middle = 0, high = 0, sequence = 0] = this.#buffer;
+    const [low = 0, middle = 0, high = 0, sequence = 0] = this.#buffer.subarray(this.#start);
     const length = low | middle << 8 | high << 16;
     await this.#fill(4 + length);
-    const payload = this.#buffer.slice(4, 4 + length);
-    this.#buffer = this.#buffer.slice(4 + length);
+    const payload = this.#buffer.slice(this.#start + 4, this.#start + 4 + length);
+    this.#start += 4 + length;
     return { sequence, payload };
   }
 
   /** Whether the other side closes the connection without a further byte. */
   async isClosed(): Promise<boolean> {
-    if (this.#buffer.length > 0) return false;
+    if (this.#end > this.#start) return false;
     try {
       return await this.connection.read(new Uint8Array(1)) === null;
     } catch (error) {
@@ -200,11 +210,7 @@ export class RawClient implements Disposable {
       this.capabilities & CAPABILITY.OPTIONAL_RESULTSET_METADATA;
     const follows = !cached || first[size] === 1 || (first.length === 1 && !cached);
     if (follows) { for (let index = 0; index < columns; index++) await next(); }
-    if (!(this.capabilities & CAPABILITY.DEPRECATE_EOF)) {
-      const end = await next();
-      // A cursor is open: there are no rows before they are fetched.
-      if ((end[3] ?? 0) & 0x40) return false;
-    }
+    if (!(this.capabilities & CAPABILITY.DEPRECATE_EOF)) await next();
     return await this.#rows(next);
   }
 

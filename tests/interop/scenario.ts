@@ -30,7 +30,7 @@ export interface ScenarioOptions {
   readonly servers?: readonly Kind[];
   /** Why this machine cannot run it, such as a client that is not installed. */
   readonly missing?: string | undefined;
-  /** Milliseconds after which one run counts as hanging (30,000). */
+  /** Milliseconds after which one run counts as hanging (20,000). */
   readonly limit?: number;
 }
 
@@ -88,7 +88,7 @@ async function runOnce<T>(
  * `body` asserts what it knows about the outcome itself, so that both runs cannot be wrong together.
  */
 export function scenario<T>(name: string, body: (target: Target) => Promise<T>, options: ScenarioOptions = {}): void {
-  const limit = options.limit ?? 30_000;
+  const limit = options.limit ?? 20_000;
   for (const kind of options.servers ?? KINDS) {
     const missing = options.missing ?? whyMissing(kind);
     Deno.test({
