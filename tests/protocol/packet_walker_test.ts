@@ -55,8 +55,9 @@ Deno.test("PacketWalker reports the same packets however the bytes are split", (
   fc.assert(fc.property(packets, fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1 }), (list, sizes) => {
     const bytes = concat(list.map(({ payload, sequenceId }) => encodePacket(payload, sequenceId)));
     const { seen, walker } = record();
-    for (let at = 0, turn = 0; at < bytes.length; turn++) {
-      const size = sizes[turn % sizes.length]!;
+    let turn = 0;
+    for (let at = 0; at < bytes.length;) {
+      const size = sizes[turn++ % sizes.length]!;
       walker.walk(bytes.subarray(at, at + size));
       at += size;
     }
