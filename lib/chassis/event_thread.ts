@@ -9,6 +9,7 @@ import { Cells } from "../shared/cells.ts";
 import { Ring } from "../shared/ring.ts";
 import { ChassisError, reasonOf, stackOf } from "./chassis_error.ts";
 import { importPlugin } from "./plugin_loader.ts";
+import { surviveStrayErrors } from "./stray_errors.ts";
 import { ThreadLog } from "./thread_log.ts";
 import { decodeCommand, encodeNotice, isStartOrder, type StartOrder, type StartReport } from "./thread_messages.ts";
 
@@ -108,20 +109,4 @@ async function stopHalves(timeout: number, log: Log): Promise<void> {
     }
   }));
   clearTimeout(timer);
-}
-
-/** An error that nobody caught would end the thread with all its connections; it is logged instead. */
-function surviveStrayErrors(log: Log): void {
-  globalThis.addEventListener("error", (event) => {
-    event.preventDefault();
-    log.write("critical", `Uncaught error: ${describe(event.error, log)}`);
-  });
-  globalThis.addEventListener("unhandledrejection", (event) => {
-    event.preventDefault();
-    log.write("critical", `Unhandled rejection: ${describe(event.reason, log)}`);
-  });
-}
-
-function describe(thrown: unknown, log: Log): string {
-  return (log.enabled("debug") ? stackOf(thrown) : undefined) ?? reasonOf(thrown);
 }

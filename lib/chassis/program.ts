@@ -14,6 +14,8 @@ import type { Settings } from "./settings.ts";
 import type { ThreadPlugin } from "./thread_messages.ts";
 
 const MILLISECONDS = 1000;
+/** Milliseconds that a main half has to stop beyond the time for running work. */
+const STOP_GRACE = 1000;
 
 /** What a program is made of. */
 export interface ProgramOptions {
@@ -81,16 +83,21 @@ export class Program {
     const timeout = valuesOf(CHASSIS_OPTIONS, settings.values)["shutdown-timeout"] * MILLISECONDS;
     await this.#threads?.stop(timeout);
     for (const { name, half } of this.#mainHalves.toReversed()) {
-      await this.#attempt(`Plugin "${name}" failed to stop`, () => half.stop?.());
+      await this.#attempt(`Plugin "${name}" failed to stop`, timeout, () => half.stop?.());
     }
-    await this.#attempt("Clean-up failed", () => this.#removePidFile?.());
+    await this.#attempt("Clean-up failed", timeout, () => this.#removePidFile?.());
   }
 
-  async #attempt(what: string, step: () => void | Promise<void>): Promise<void> {
+  /** Runs a step of the stop; neither an error nor a hang in it keeps the next one from running. */
+  async #attempt(what: string, timeout: number, step: () => void | Promise<void>): Promise<void> {
+    const timeUp = Promise.withResolvers<never>();
+    const timer = setTimeout(() => timeUp.reject(new Error("it takes too long")), timeout + STOP_GRACE);
     try {
-      await step();
+      await Promise.race([step(), timeUp.promise]);
     } catch (error) {
       this.#options.log.write("critical", `${what}: ${reasonOf(error)}`);
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

@@ -12,6 +12,7 @@ import { formatText } from "./log_record.ts";
 import { CHASSIS_OPTIONS } from "./options.ts";
 import { Program } from "./program.ts";
 import { listenForSignals } from "./signals.ts";
+import { surviveStrayErrors } from "./stray_errors.ts";
 
 const TICK_INTERVAL = 1000;
 
@@ -36,7 +37,8 @@ export async function run(args: readonly string[]): Promise<number> {
     log = new LogOutput({ level, format, file });
     return await serve(configuration, log);
   } catch (error) {
-    log ??= new LogOutput({ level: "message", format: "text" });
+    // The settings may be what is wrong, so that nobody knows the log level yet.
+    log ??= new LogOutput({ level: args.includes("--log-level=debug") ? "debug" : "message", format: "text" });
     logStartError(log, error);
     return 1;
   } finally {
@@ -60,6 +62,7 @@ async function serve(configuration: Configuration & { kind: "run" }, log: LogOut
     },
     hangUp: () => log.reopen(),
   });
+  const stopSurviving = surviveStrayErrors(log);
   // Also keeps the event loop busy: a pending promise alone would let the process end.
   const ticker = setInterval(() => log.tick(), TICK_INTERVAL);
   try {
@@ -75,6 +78,7 @@ async function serve(configuration: Configuration & { kind: "run" }, log: LogOut
   } finally {
     clearInterval(ticker);
     stopListening();
+    stopSurviving();
   }
 }
 
@@ -89,5 +93,10 @@ function logStartError(log: LogOutput, error: unknown): void {
 
 function print(text: string): void {
   let bytes = new TextEncoder().encode(text);
-  while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
+  try {
+    while (bytes.length > 0) bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
+  } catch (error) {
+    // Whoever reads has seen enough, as `| head` does.
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
 }

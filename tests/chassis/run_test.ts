@@ -71,6 +71,14 @@ Deno.test("run() ends a thread that blocks when it should stop", unix, async () 
   assert(child.lines.includes("(message) main stopped"));
 });
 
+Deno.test("run() does not wait for ever for a main half to stop", unix, async () => {
+  await using child = new Child(echo("--echo-fail=main-stop-hangs", "--shutdown-timeout=0"));
+  await child.line("plugin echo 1.2.3 started");
+  child.signal("SIGTERM");
+  assertEquals(await child.end(), 0);
+  assert(child.lines.includes('(critical) Plugin "echo" failed to stop: it takes too long'));
+});
+
 Deno.test("run() stops also while it is still starting", unix, async () => {
   await using child = new Child(echo("--echo-fail=start-hangs"));
   await child.line("thread 1 of 2 started");
@@ -110,6 +118,11 @@ Deno.test("run() goes on when a thread half misbehaves", unix, async () => {
   await stray.line("Unhandled rejection: stray rejection", 2);
   stray.signal("SIGTERM");
   assertEquals(await stray.end(), 0);
+  await using main = new Child(echo("--echo-fail=main-stray"));
+  await main.line("Uncaught error: stray error");
+  await main.line("Unhandled rejection: stray rejection");
+  main.signal("SIGTERM");
+  assertEquals(await main.end(), 0);
   await using wake = new Child(echo("--echo-fail=wake-throws"));
   await wake.line('Plugin "echo" failed to handle a wake-up: wake was told to fail');
   wake.signal("SIGTERM");
@@ -206,6 +219,13 @@ Deno.test("run() tells a start error on stderr too when the log is a file", asyn
     assertEquals(await unwritable.end(), 1);
     assert(unwritable.lines[0]?.startsWith("(critical) Cannot open log file"));
   });
+});
+
+Deno.test("run() logs to stderr when the log file takes no more", { ignore: Deno.build.os !== "linux" }, async () => {
+  await using child = new Child(echo("--log-file=/dev/full"));
+  await child.line("plugin echo 1.2.3 started");
+  child.signal("SIGTERM");
+  assertEquals(await child.end(), 0);
 });
 
 Deno.test("run() hides what is less severe than the log level and repeats no text", unix, async () => {
