@@ -15,15 +15,15 @@ import {
   ErrorNumber,
   hasCapability,
   HEADER_LENGTH,
+  PacketCollector,
+  PacketWalker,
   parseHandshake,
   parseHandshakeResponse,
   ProtocolError,
+  ResponseTracker,
   responseWithoutCapabilities,
   withoutCapabilities,
 } from "../protocol/mod.ts";
-import { PacketCollector } from "../protocol/packet_collector.ts";
-import { PacketWalker } from "../protocol/packet_walker.ts";
-import { ResponseTracker } from "../protocol/response_tracker.ts";
 import type { Backends } from "./backends.ts";
 import { EVENT_NUMBER, nextState, type State, STATE_NUMBER, STATES } from "./state.ts";
 

@@ -294,6 +294,8 @@ export class ResponseTracker implements PacketVisitor {
   #definitionsEof(bytes: Uint8Array, start: number, end: number): void {
     this.#readStatus(bytes, start, end);
     const status = this.serverStatus;
+    // MySQL 9.7 does this when a statement that had a cursor is run without one: an OK, and neither EOF nor rows.
+    if (bytes[start] === OK && !this.#preparing) return this.#resultDone(status);
     this.#outParameters = (status & ServerStatus.SERVER_PS_OUT_PARAMS) !== 0;
     const cursorOpened = !this.#preparing && this.#command === Command.COM_STMT_EXECUTE &&
       (status & ServerStatus.SERVER_STATUS_CURSOR_EXISTS) !== 0 &&

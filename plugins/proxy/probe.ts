@@ -7,7 +7,7 @@ import { type Backends, BackendState } from "../../lib/core/backends.ts";
 import type { Address } from "../../lib/net/address.ts";
 import { connect } from "../../lib/net/connect.ts";
 import type { Log } from "../../lib/plugin/mod.ts";
-import { PacketCollector } from "../../lib/protocol/packet_collector.ts";
+import { PacketCollector } from "../../lib/protocol/mod.ts";
 
 /** How long after its last failure a backend is looked at, and how often the table is read, in milliseconds. */
 const INTERVAL_MS = 1000;

@@ -36,6 +36,8 @@ export function connectMariadb(
     database: target.database,
     dateStrings: true,
     allowPublicKeyRetrieval: true,
+    bigIntAsNumber: true,
+    insertIdAsNumber: true,
     ...options,
   });
 }

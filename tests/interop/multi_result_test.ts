@@ -74,7 +74,7 @@ scenario(
       assertEquals(failed.errno, 4711);
       const after = await connection.query("SELECT 'after' AS it");
       return [multi, called, out, walked, after, failed].map((it) => JSON.stringify(it));
-    }, { multipleStatements: true, bigIntAsNumber: true, insertIdAsNumber: true }),
+    }, { multipleStatements: true }),
 );
 
 for (const capabilities of [CAPABILITY.DEPRECATE_EOF, 0n]) {

@@ -79,5 +79,5 @@ scenario(
       );
       assertEquals(executed[41]?.[0].i, 42);
       return [results.map(({ status }) => status), executed, await connection.query("SELECT COUNT(*), SUM(i) FROM t")];
-    }, { pipelining: true, bigIntAsNumber: true }),
+    }, { pipelining: true }),
 );

@@ -130,6 +130,13 @@ const CASES: readonly Case[] = [
     status: 0x62,
   },
   {
+    name: "a statement run without a cursor after it had one, which MySQL 9.7 answers with an OK",
+    command: "COM_STMT_EXECUTE",
+    format: CLASSIC,
+    payloads: ["01", COLUMN, "00000002000000"],
+    status: 2,
+  },
+  {
     name: "rows of a cursor",
     command: "COM_STMT_FETCH",
     format: CLASSIC,

@@ -25,7 +25,7 @@ export interface ColumnDdl {
 const TEXT_AFFINITY = new Set(["DATE", "DATETIME", "TIMESTAMP", "TIME", "JSON"]);
 const BLOB_AFFINITY = new Set(["BINARY", "VARBINARY", "BIT", "GEOMETRY", "POINT"]);
 /** Text compares without regard to case, as utf8mb4_0900_ai_ci does; SQLite folds ASCII only. */
-const CASELESS = /CHAR|TEXT|ENUM|^SET$/;
+const CASELESS = /char|text/;
 
 function readType(cursor: TokenCursor): string {
   let word = cursor.next().upper;
@@ -48,7 +48,7 @@ function readType(cursor: TokenCursor): string {
   }
   const prefix = TEXT_AFFINITY.has(word) ? "TEXT " : BLOB_AFFINITY.has(word) ? "BLOB " : "";
   // "UNSIGNED" holds no affinity of its own, but SQLite wants the size last.
-  return prefix + word + (unsigned ? " UNSIGNED" : "") + size;
+  return (prefix + word + (unsigned ? " UNSIGNED" : "")).toLowerCase() + size;
 }
 
 /** Reads a column definition that begins with the column's name. */
@@ -56,7 +56,7 @@ export function readColumn(tokens: readonly Token[], source: string, write: Expr
   const cursor = new TokenCursor(tokens, source);
   const name = cursor.name();
   const type = readType(cursor);
-  const constraints: string[] = CASELESS.test(type) && !/JSON|DATE|TIME/.test(type) ? ["COLLATE NOCASE"] : [];
+  const constraints: string[] = CASELESS.test(type) && !/json|date|time/.test(type) ? ["COLLATE NOCASE"] : [];
   let autoIncrement = false;
   let primaryKey = false;
   while (!cursor.done) {

@@ -124,7 +124,9 @@ function shift(sign: string): FunctionRewrite {
     const [date = "NULL", days] = args;
     const isDate = /^(date\(|'\d{4}-\d\d-\d\d'$)/.test(date);
     if (interval !== undefined) {
-      const modifier = sign === "-" ? interval.modifier.replace(/\* (-?\d+)\) \|\|/, "* -($1)) ||") : interval.modifier;
+      const modifier = sign === "-"
+        ? interval.modifier.replace(/^(.*)\* (-?\d+)\) \|\|/s, "$1* -($2)) ||")
+        : interval.modifier;
       return `${interval.dateOnly && isDate ? "date" : "datetime"}(${date}, ${modifier})`;
     }
     return days === undefined ? undefined : `${isDate ? "date" : "datetime"}(${date}, (${sign}(${days})) || ' days')`;
@@ -215,6 +217,11 @@ export const FUNCTIONS: ReadonlyMap<string, FunctionRewrite> = new Map<string, F
   fixed("FLOOR", 1, (x) => `(CAST(${x} AS INTEGER) - ((${x}) < CAST(${x} AS INTEGER)))`),
   fixed("CEIL", 1, (x) => `(CAST(${x} AS INTEGER) + ((${x}) > CAST(${x} AS INTEGER)))`),
   fixed("CEILING", 1, (x) => `(CAST(${x} AS INTEGER) + ((${x}) > CAST(${x} AS INTEGER)))`),
+  ["TRUNCATE", ({ args: [x = "NULL", digits = ""] }) => {
+    if (!/^\d{1,15}$/.test(digits)) return undefined;
+    const scale = 10 ** Number(digits);
+    return `(CAST((${x}) * ${scale} AS INTEGER) / ${scale}.0)`;
+  }],
   fixed("PI", 0, () => "3.141593"),
   ["FORMAT", ({ args }) => args.length < 2 ? undefined : `format('%,.' || (${args[1]}) || 'f', ${args[0]})`],
 

@@ -70,6 +70,8 @@ export interface FailedStatement {
   /** The statement as the client sent it. */
   readonly source: string;
   readonly database: string;
+  /** The name of the key that consists of these columns. */
+  readonly keyOf?: (table: string, columns: readonly string[]) => string | undefined;
   /** Finds the value that a duplicate key had, if the statement lets it be found. */
   readonly duplicate?: (columns: readonly string[]) => string | undefined;
 }
@@ -127,16 +129,14 @@ const RULES: readonly Rule[] = [
   [/sub-select returns (\d+) columns - expected (\d+)/, ([, , expected = "1"]) => {
     return new SqlError(1241, "21000", `Operand should contain ${expected} column(s)`);
   }],
-  [/UNIQUE constraint failed: (.+)$/s, ([, names = ""], { duplicate }) => {
+  [/UNIQUE constraint failed: (.+)$/s, ([, names = ""], { duplicate, keyOf }) => {
     const columns = names.replace(/^index '|'$/g, "").split(", ");
     const [first = ""] = columns;
     const table = first.split(".")[0] ?? "";
-    const value = duplicate?.(columns.map(lastPart)) ?? "?";
-    return new SqlError(
-      1062,
-      "23000",
-      `Duplicate entry '${value}' for key '${table}.${columns.map(lastPart).join("_")}'`,
-    );
+    const bare = columns.map(lastPart);
+    const value = duplicate?.(bare) ?? "?";
+    const key = keyOf?.(table, bare) ?? bare.join("_");
+    return new SqlError(1062, "23000", `Duplicate entry '${value}' for key '${table}.${key}'`);
   }],
   [/NOT NULL constraint failed: (\S+)/, ([, name = ""]) => {
     return new SqlError(1048, "23000", `Column '${lastPart(name)}' cannot be null`);

@@ -51,6 +51,9 @@ function toValue(value: unknown): Value {
   return isValue(value) ? value : null;
 }
 
+/** How a view declares its expressions. The tables of this plugin declare their columns in lower case. */
+const EXPRESSION_TYPES = new Set(["INT", "NUM", "REAL", "TEXT", "BLOB"]);
+
 const PROBE = "~columns";
 
 /** One in-memory database. */
@@ -96,7 +99,7 @@ export class Sqlite {
   /** The columns that a query would return; `sql` without parameters, NULL in their places. */
   columns(sql: string): readonly SqliteColumn[] {
     const statement = this.#prepare(sql);
-    return hasColumns(statement) ? statement.columns().map(originOf) : this.#probe(sql);
+    return hasColumns(statement) ? statement.columns().map(originOf) : this.#probe(withoutParameters(sql));
   }
 
   close(): void {
@@ -113,7 +116,8 @@ export class Sqlite {
       const base = shown.replace(/:\d+$/, "");
       const name = names.has(base) ? base : shown;
       names.add(name);
-      return { name, column: "", table: "", type: String(row["type"] ?? "") };
+      const type = String(row["type"] ?? "");
+      return { name, column: "", table: "", type: EXPRESSION_TYPES.has(type) ? "" : type };
     });
   }
 

@@ -8,7 +8,7 @@
  */
 import { decodeText, encodeText } from "../../../lib/protocol/text.ts";
 import { type FunctionContext, FUNCTIONS } from "./functions.ts";
-import { syntaxError } from "./sql_error.ts";
+import { noDatabase, syntaxError } from "./sql_error.ts";
 import { matchParentheses, type Token } from "./token.ts";
 
 /** What a translated statement needs to know of the session that runs it. */
@@ -37,15 +37,22 @@ export interface Translation {
 /** Marks a parameter in a half-built text; literals with control characters never appear as they are. */
 const MARK = "\x01";
 
-/** A name as SQLite quotes it. */
-export function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
+/** Which parameter a translated expression is, if it is nothing but one. */
+export function parameterIndex(expression: string): number | undefined {
+  return expression.startsWith(MARK) && expression.indexOf(";") === expression.length - 1
+    ? Number(expression.slice(1, -1))
+    : undefined;
 }
 
-/** A string as a SQL literal. SQLite ends its text at a NUL, so such strings go as bytes. */
+/** A name as SQLite quotes it. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""').replaceAll("\0", "").replaceAll(MARK, "")}"`;
+}
+
+/** A string as a SQL literal. node:sqlite ends a text at its first NUL, so a string with one goes as bytes. */
 export function quoteString(value: string): string {
   if (!value.includes("\0") && !value.includes(MARK)) return `'${value.replaceAll("'", "''")}'`;
-  return `CAST(${hexLiteral(encodeText(value))} AS TEXT)`;
+  return hexLiteral(encodeText(value));
 }
 
 /** Words that SQLite reserves and MySQL allows as names. */
@@ -345,7 +352,10 @@ class Translator {
         const amount = this.emit(at, unitAt, depth + 1);
         const factor = (sign === "-" ? -1 : 1) * unit[1];
         return {
-          modifier: `((${amount}) * ${factor}) || ' ${unit[0]}'`,
+          // A month later than 31 January is the last of February, not the second of March.
+          modifier: `((${amount}) * ${factor}) || ' ${unit[0]}'${
+            unit[0] === "months" || unit[0] === "years" ? ", 'floor'" : ""
+          }`,
           next: unitAt + 1,
           dateOnly: unit[0] !== "seconds" && unit[0] !== "minutes" && unit[0] !== "hours",
         };
@@ -397,6 +407,9 @@ class Translator {
         return at + 1;
       case "COLLATE":
         return at + 2;
+      case "N":
+        if (following?.kind === "string" && following.start === token.end) return at + 1;
+        break;
       case "_BINARY":
         if (following?.kind === "string") {
           out.push(hexLiteral(this.#context.rawBytes ? latin1Bytes(following.value) : encodeText(following.value)));
@@ -540,10 +553,16 @@ class Translator {
       return this.#emitVirtual(this.#context.database?.toLowerCase() ?? "", names[0] ?? "", at, end, out);
     }
     const single = parts.length === 1 && !star;
+    if (single && this.#context.database === undefined && this.#namesTable(out)) throw noDatabase();
     if (single && first.kind === "word") {
       out.push(QUOTED_WORDS.has(first.upper) ? quoteName(first.value) : first.value);
     } else out.push(names.map(quoteName).join(".") + (star ? ".*" : ""));
     return at;
+  }
+
+  /** Whether what comes next must be a table. Names that WITH has defined look the same, so it must not be there. */
+  #namesTable(out: readonly string[]): boolean {
+    return /^(FROM|JOIN|INTO|UPDATE)$/i.test(out.at(-1) ?? "") && this.#tokens[0]?.upper !== "WITH";
   }
 
   #emitVirtual(schema: string, table: string, at: number, end: number, out: string[]): number {

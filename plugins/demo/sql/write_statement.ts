@@ -108,6 +108,14 @@ function limited(table: readonly Token[], tail: readonly Token[]): Token[] {
   return [...open, keyword("FROM"), ...table, ...tail, operator(")")];
 }
 
+/** `t x` as `t AS x`, which SQLite insists on in UPDATE and DELETE. */
+function withAs(target: readonly Token[]): readonly Token[] {
+  const alias = target.at(-1);
+  const before = target.at(-2);
+  if (alias === undefined || before === undefined || isToken(before, "AS") || isToken(before, ".")) return target;
+  return target.length > 3 && !isToken(target[1], ".") ? target : [...target.slice(0, -1), keyword("AS"), alias];
+}
+
 /** UPDATE of one table. */
 export function rewriteUpdate(tokens: readonly Token[], source: string): WriteStatement {
   const cursor = new TokenCursor(tokens, source);
@@ -115,7 +123,7 @@ export function rewriteUpdate(tokens: readonly Token[], source: string): WriteSt
   cursor.take("LOW_PRIORITY");
   if (cursor.take("IGNORE")) out.push(keyword("OR"), keyword("IGNORE"));
   const setAt = findOutside(tokens, cursor.at, "SET");
-  const target = tokens.slice(cursor.at, setAt);
+  const target = withAs(tokens.slice(cursor.at, setAt));
   const { name: table } = cursor.qualifiedName();
   if (setAt === tokens.length) throw cursor.error();
   const tailAt = findOutside(tokens, setAt, "WHERE", "ORDER", "LIMIT");
@@ -137,7 +145,7 @@ export function rewriteDelete(tokens: readonly Token[], source: string): WriteSt
   while (cursor.takeAny("LOW_PRIORITY", "QUICK", "IGNORE") !== undefined);
   cursor.expect("FROM");
   const tailAt = findOutside(tokens, cursor.at, "WHERE", "ORDER", "LIMIT");
-  const target = tokens.slice(cursor.at, tailAt);
+  const target = withAs(tokens.slice(cursor.at, tailAt));
   const { name: table } = cursor.qualifiedName();
   out.push(keyword("FROM"), ...target, ...limited(target, tokens.slice(tailAt)));
   return { tokens: out, table };
