@@ -98,7 +98,10 @@ const RULES: readonly Rule[] = [
   [/near "(.*?)": syntax error/s, ([, word = ""], { source }) => near(word, source)],
   [/unrecognized token: "(.*?)"/s, ([, word = ""], { source }) => near(word, source)],
   [/incomplete input/, (_, { source }) => near("", source)],
-  [/no such table: ([^\n]+?)(?: in .* at offset \d+)?$/s, ([, name = ""], { database }) => {
+  [/no such table: ([^\n]+?)(?: in .* at offset \d+)?$/s, ([, name = ""], { database, source }) => {
+    if (/^\s*drop\b/i.test(source)) {
+      return new SqlError(1051, "42S02", `Unknown table '${qualified(name, database).join(".")}'`);
+    }
     return noSuchTable(...qualified(name, database));
   }],
   [/no such column: "?(.*?)"?(?: - should this be .*)?(?: in .* at offset \d+)?$/s, ([, name = ""]) => {

@@ -555,7 +555,9 @@ class Translator {
     const single = parts.length === 1 && !star;
     if (single && this.#context.database === undefined && this.#namesTable(out)) throw noDatabase();
     if (single && first.kind === "word") {
-      out.push(QUOTED_WORDS.has(first.upper) ? quoteName(first.value) : first.value);
+      // A word with a dollar sign would be a parameter to SQLite.
+      const quoted = QUOTED_WORDS.has(first.upper) || first.value.includes("$");
+      out.push(quoted ? quoteName(first.value) : first.value);
     } else out.push(names.map(quoteName).join(".") + (star ? ".*" : ""));
     return at;
   }
