@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { Kind } from "../servers/installation.ts";
 import { withMariadb, withMysql2 } from "./drivers.ts";
-import { CAPABILITY, little, RawClient, statementId, transcript } from "./raw_client.ts";
+import { CAPABILITY, little, preparedTranscript, RawClient, statementId, transcript } from "./raw_client.ts";
 import { scenario } from "./scenario.ts";
 
 /** Column types with values: a usual one, the ends of the range, and NULL in the last row. */
@@ -105,7 +105,7 @@ for (const [name, capabilities] of Object.entries(METADATA)) {
     const seen = transcript(await client.query("SELECT * FROM types ORDER BY id"));
     await client.send(22, "SELECT * FROM types WHERE id >= ? ORDER BY id");
     const prepared = await client.response("prepare");
-    seen.push(...transcript(prepared));
+    seen.push(...preparedTranscript(prepared));
     for (const bound of [0, 2, 9]) {
       await client.send(23, statementId(prepared), 0, little(1, 4), 0, 1, 3, 0, little(bound, 4));
       seen.push(...transcript(await client.response()));

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { CAPABILITY, little, RawClient, statementId, transcript } from "./raw_client.ts";
+import { CAPABILITY, little, preparedTranscript, RawClient, statementId, transcript } from "./raw_client.ts";
 import { scenario } from "./scenario.ts";
 
 const COMMAND = {
@@ -25,7 +25,7 @@ for (const capabilities of [CAPABILITY.DEPRECATE_EOF, 0n]) {
     const seen: string[] = [];
     await client.send(COMMAND.STMT_PREPARE, NUMBERS);
     const prepared = await client.response("prepare");
-    seen.push(...transcript(prepared));
+    seen.push(...preparedTranscript(prepared));
     const id = statementId(prepared);
 
     await client.send(COMMAND.STMT_EXECUTE, id, READ_ONLY_CURSOR, little(1, 4));
@@ -79,7 +79,7 @@ for (const capabilities of [CAPABILITY.DEPRECATE_EOF, 0n]) {
     const executed = await client.response();
     const text = new TextDecoder().decode(executed.at(-2)?.payload);
     assertStringIncludes(text, "1500000");
-    return transcript([...prepared, ...executed]);
+    return [...preparedTranscript(prepared), ...transcript(executed)];
   });
 }
 

@@ -131,7 +131,6 @@ scenario("a result of 300 MB reaches a client that reads slowly", async (target)
     total += count;
   }
   assertEquals(total > expected, true, `${total} of ${expected} bytes`);
-  return total;
 }, { limit: 40_000 });
 
 /** Sends `SELECT 'xxx…'` as a payload of exactly `size` bytes that answers with one short row. */

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { withMariadb } from "./drivers.ts";
-import { bytes, CAPABILITY, packet, RawClient, statementId, transcript } from "./raw_client.ts";
+import { bytes, CAPABILITY, packet, preparedTranscript, RawClient, statementId, transcript } from "./raw_client.ts";
 import { scenario } from "./scenario.ts";
 
 const QUERY = 3;
@@ -58,7 +58,7 @@ scenario("commands without an answer do not upset the order of the others", asyn
     packet(0, bytes(QUERY, "SELECT 'last'")),
   ));
   seen.push(transcript(await client.response()), transcript(await client.response()));
-  seen.push(transcript(await client.response("prepare")), transcript(await client.response()));
+  seen.push(preparedTranscript(await client.response("prepare")), transcript(await client.response()));
   return seen;
 });
 

@@ -266,6 +266,17 @@ export function statementId(prepared: readonly RawPacket[]): Uint8Array {
   return ok.slice(1, 5);
 }
 
+/**
+ * The response to COM_STMT_PREPARE as text, without what differs from run to run: MariaDB numbers statements through all
+ * connections.
+ */
+export function preparedTranscript(prepared: readonly RawPacket[]): string[] {
+  return transcript(prepared.map(({ sequence, payload }, index) => ({
+    sequence,
+    payload: index === 0 && payload[0] === 0 ? bytes(payload.subarray(0, 1), "id", payload.subarray(5)) : payload,
+  })));
+}
+
 /** Packets as text that a comparison can show. */
 export function transcript(packets: readonly RawPacket[]): string[] {
   return packets.map(({ sequence, payload }) => `${sequence} ${toHex(payload)}`);

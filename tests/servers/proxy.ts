@@ -117,6 +117,7 @@ export class Proxy {
    * @throws {Error} When it does not exit with 0 in time.
    */
   async stop(limit = 20_000): Promise<void> {
+    this.child.ref();
     if (!this.#over) this.child.kill("SIGTERM");
     const timer = setTimeout(() => this.child.kill("SIGKILL"), limit);
     const { code, signal } = await this.#exited;
@@ -129,6 +130,7 @@ export class Proxy {
   async kill(signal: Deno.Signal = "SIGKILL"): Promise<void> {
     if (!this.#over) this.child.kill(signal);
     if (signal === "SIGSTOP" || signal === "SIGCONT") return;
+    this.child.ref();
     await this.#exited;
     await free({ kind: "process", pid: this.pid });
   }

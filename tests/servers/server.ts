@@ -58,7 +58,7 @@ export class Server implements ServerInfo {
   readonly version: string;
   readonly socket: string;
   #pid = 0;
-  #exited: Promise<Deno.CommandStatus> | undefined;
+  #child: Deno.ChildProcess | undefined;
 
   private constructor(
     readonly installation: Installation,
@@ -112,11 +112,9 @@ export class Server implements ServerInfo {
     child.unref();
     await hold({ kind: "process", pid: child.pid });
     this.#pid = child.pid;
+    this.#child = child;
     let over = false;
-    this.#exited = child.status.then((status) => {
-      over = true;
-      return status;
-    });
+    child.status.then(() => over = true);
     try {
       await until(60_000, "to answer", async () => {
         if (over) throw new Error("It ended");
@@ -131,16 +129,19 @@ export class Server implements ServerInfo {
 
   /** Sends `signal`. After one that ends the process, waits until it is gone. */
   async kill(signal: Deno.Signal): Promise<void> {
-    if (this.#exited === undefined) return;
+    const child = this.#child;
+    if (child === undefined) return;
     try {
-      Deno.kill(this.#pid, signal);
+      child.kill(signal);
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      // It has ended by itself.
+      if (!(error instanceof TypeError || error instanceof Deno.errors.NotFound)) throw error;
     }
     if (signal === "SIGSTOP" || signal === "SIGCONT") return;
-    await this.#exited;
-    this.#exited = undefined;
-    await free({ kind: "process", pid: this.#pid });
+    child.ref();
+    await child.status;
+    this.#child = undefined;
+    await free({ kind: "process", pid: child.pid });
   }
 
   /** Shuts the server down in good order and starts it again on the same port, with the same data. */
