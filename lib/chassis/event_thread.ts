@@ -63,7 +63,7 @@ async function start(order: StartOrder): Promise<void> {
     await stopHalves(timeout, log);
     outbox.send(encodeNotice({ kind: "stopped" }));
   };
-  inbox = new Receiver(new Ring(order.inbox), (record) => {
+  const commands = new Receiver(new Ring(order.inbox), (record) => {
     const command = decodeCommand(record);
     if (command.kind === "stop") {
       stop(command.timeout);
@@ -95,6 +95,8 @@ async function start(order: StartOrder): Promise<void> {
       });
     }
   }
+  // Not before: a stop has to find the halves that it is to stop.
+  inbox = commands;
   inbox.drain();
 }
 

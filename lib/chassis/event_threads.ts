@@ -90,7 +90,8 @@ export class EventThreads {
   async stop(timeout: number): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#watch);
-    const running = this.#threads.filter(({ state }) => state === "running");
+    // One that is still starting may serve clients already: it finds the command when it is ready for it.
+    const running = this.#threads.filter(({ state }) => state !== "ended");
     for (const thread of running) this.#send(thread, { kind: "stop", timeout });
     const allEnded = Promise.all(running.map(({ ended }) => ended));
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -173,6 +174,7 @@ export class EventThreads {
     try {
       worker.postMessage(order);
     } catch (error) {
+      thread.state = "ended";
       start.reject(new ChassisError("plugin", cannotShare(plugins), { cause: error }));
     }
     thread.outbox.drain();

@@ -75,6 +75,8 @@ export class ProxyThread implements ThreadHalf {
       if (this.#stopping) return;
       const client = await listener.accept((reason) => log.write("critical", `Cannot accept a client: ${reason}`));
       if (client === undefined) return;
+      // Taken from the backlog while the stop was on its way.
+      if (this.#stopping) return client.destroy();
       this.#turn.accepted();
       const connection = new Connection(client, this.#surroundings);
       this.#connections.add(connection);

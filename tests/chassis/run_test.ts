@@ -35,6 +35,14 @@ Deno.test("run() starts every half, serves, and stops cleanly on SIGTERM", unix,
   assertEquals(lines.slice(7), ["(message) main stopped", "(message) shutting down normally, exit code is: 0"]);
 });
 
+Deno.test("run() stops the halves of a thread that was still starting when the signal came", unix, async () => {
+  await using child = new Child(echo("--echo-fail=start-slow"));
+  await child.line("thread 1 of 2 started");
+  child.signal("SIGTERM");
+  assertEquals(await child.end(), 0);
+  assert(child.lines.includes("(message) thread 0 stopped") && child.lines.includes("(message) thread 1 stopped"));
+});
+
 Deno.test("run() stops cleanly on SIGINT, and when a plugin asks for it", unix, async () => {
   await using interrupted = new Child(echo("--event-threads=3"));
   await interrupted.line("plugin echo 1.2.3 started");
@@ -80,7 +88,7 @@ Deno.test("run() does not wait for ever for a main half to stop", unix, async ()
 });
 
 Deno.test("run() stops also while it is still starting", unix, async () => {
-  await using child = new Child(echo("--echo-fail=start-hangs"));
+  await using child = new Child(echo("--echo-fail=start-hangs", "--shutdown-timeout=0.2"));
   await child.line("thread 1 of 2 started");
   child.signal("SIGTERM");
   assertEquals(await child.end(), 0);
