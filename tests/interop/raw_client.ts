@@ -72,7 +72,8 @@ export type ResponseKind = "query" | "prepare" | "fetch" | "one";
 
 /** A connection that is logged in as root. */
 export class RawClient implements Disposable {
-  #buffer = new Uint8Array(65_536);
+  // Small at first: a test may hold thousands.
+  #buffer = new Uint8Array(2048);
   #start = 0;
   #end = 0;
 

@@ -104,12 +104,6 @@ export class Proxy {
     return !this.#over;
   }
 
-  /** Its resident memory in bytes. */
-  async memory(): Promise<number> {
-    const status = await Deno.readTextFile(`/proc/${this.pid}/status`);
-    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1]) * 1024;
-  }
-
   /**
    * Ends it with SIGTERM and waits.
    *
