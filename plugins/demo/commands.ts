@@ -15,6 +15,7 @@ import { parseQuery } from "../../lib/protocol/query.ts";
 import { encodeResultSetEnd } from "../../lib/protocol/result_set.ts";
 import { encodePrepareOk, parseStatementCommand, type StatementCommand } from "../../lib/protocol/statement.ts";
 import { parseStatementExecute, parseStatementId } from "../../lib/protocol/statement_execute.ts";
+import type { SessionStateChange } from "../../lib/protocol/session_state.ts";
 import { ServerStatus } from "../../lib/protocol/status.ts";
 import { decodeText, encodeText } from "../../lib/protocol/text.ts";
 import { parameterValue, type Response, rowPayloads } from "./response.ts";
@@ -40,6 +41,7 @@ export class Commands {
   /** COM_SET_OPTION may change it after the login. */
   #multiStatements: boolean | undefined;
   #running = "";
+  #toldDatabase: string | undefined;
 
   /** `agreed` tells the capabilities of the connection, known once its client has logged in. */
   constructor(session: Session, agreed: () => bigint) {
@@ -61,7 +63,7 @@ export class Commands {
   /** Runs a command. @throws {SqlError} {ProtocolError} */
   async run(payload: Uint8Array, response: Response): Promise<void> {
     const capabilities = this.#agreed();
-    const ok = () => encodeOk({ status: this.#session.status }, capabilities);
+    const ok = () => encodeOk({ status: this.#session.status, sessionState: this.#sessionState() }, capabilities);
     switch (payload[0]) {
       case Command.COM_QUERY:
         return await this.#query(parseQuery(payload, capabilities).sql, response);
@@ -117,8 +119,19 @@ export class Commands {
     const status = this.#session.status | (more ? ServerStatus.SERVER_MORE_RESULTS_EXISTS : 0);
     if (outcome.kind === "ok") {
       const { affectedRows, lastInsertId, info } = outcome;
-      response.add(encodeOk({ affectedRows, lastInsertId, info, status }, capabilities));
+      const sessionState = this.#sessionState();
+      // Where session tracking is not agreed on, clients differ in how they read the text; it is only for show.
+      const shown = hasCapability(capabilities, Capability.CLIENT_SESSION_TRACK) ? info : "";
+      response.add(encodeOk({ affectedRows, lastInsertId, info: shown, status, sessionState }, capabilities));
     } else await response.addAll(rowPayloads(outcome, format, status, capabilities));
+  }
+
+  /** Tells a client that tracks it of a new default database. */
+  #sessionState(): SessionStateChange[] {
+    const { database } = this.#session;
+    if (database === this.#toldDatabase) return [];
+    this.#toldDatabase = database;
+    return database === undefined ? [] : [{ kind: "schema", name: database }];
   }
 
   async #fieldList(payload: Uint8Array, response: Response): Promise<void> {

@@ -29,7 +29,7 @@ export const CAPABILITIES = Capability.CLIENT_LONG_PASSWORD | Capability.CLIENT_
   Capability.CLIENT_PROTOCOL_41 | Capability.CLIENT_INTERACTIVE | Capability.CLIENT_TRANSACTIONS |
   Capability.CLIENT_SECURE_CONNECTION | Capability.CLIENT_MULTI_STATEMENTS | Capability.CLIENT_MULTI_RESULTS |
   Capability.CLIENT_PS_MULTI_RESULTS | Capability.CLIENT_PLUGIN_AUTH | Capability.CLIENT_CONNECT_ATTRS |
-  Capability.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA | Capability.CLIENT_DEPRECATE_EOF;
+  Capability.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA | Capability.CLIENT_SESSION_TRACK | Capability.CLIENT_DEPRECATE_EOF;
 
 /** So many commands may wait; a client that sends more without reading the answers is not read any further. */
 const QUEUE_LIMIT = 64;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Address } from "../../lib/net/address.ts";
+import { type Address, formatAddress } from "../../lib/net/address.ts";
 import { Connection } from "./connection.ts";
 import { LoopbackListener } from "./listener.ts";
 import type { Database } from "./sql/database.ts";
@@ -55,6 +55,11 @@ export class DemoServer {
 
   get address(): Extract<Address, { transport: "tcp" }> {
     return this.#listener.address;
+  }
+
+  /** The address as options take it. */
+  get addressText(): string {
+    return formatAddress(this.address);
   }
 
   /** How many clients there are, and how many there have been. */

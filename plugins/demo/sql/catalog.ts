@@ -113,7 +113,7 @@ export class Catalog {
   #readTable(schema: string, name: string, view: boolean, sql: string): CatalogTable {
     const indexes = view ? [] : this.#readIndexes(schema, name);
     const automatic = /\bAUTOINCREMENT\b/.test(sql);
-    const raw = this.#sqlite.objects(`PRAGMA ${schema}.table_xinfo(${quoteName(name)})`);
+    const raw = this.#readColumns(schema, name, view);
     const primary = raw.filter((row) => Number(row["pk"]) > 0).sort((a, b) => Number(a["pk"]) - Number(b["pk"]))
       .map((row) => String(row["name"]));
     if (primary.length > 0) indexes.unshift({ name: "PRIMARY", unique: true, columns: primary });
@@ -149,6 +149,16 @@ export class Catalog {
       sql,
       temporary: schema === "temp",
     };
+  }
+
+  #readColumns(schema: string, table: string, view: boolean): Record<string, unknown>[] {
+    try {
+      return this.#sqlite.objects(`PRAGMA ${schema}.table_xinfo(${quoteName(table)})`);
+    } catch (error) {
+      // A view whose tables are gone is still there, but nothing can be said of its columns.
+      if (view) return [];
+      throw error;
+    }
   }
 
   #readIndexes(schema: string, table: string): CatalogIndex[] {

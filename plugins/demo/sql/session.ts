@@ -76,7 +76,11 @@ export function readScript(sql: Uint8Array): Script {
   const rawBytes = source.includes("\ufffd");
   if (rawBytes) source = Array.from(sql, (byte) => String.fromCharCode(byte)).join("");
   const statements = splitStatements(tokenize(source));
-  if (statements.length === 0) throw new SqlError(1065, "42000", "Query was empty");
+  if (statements.length === 0) {
+    if (!/[^\s;]/.test(source)) throw new SqlError(1065, "42000", "Query was empty");
+    // Comments alone are a statement that does nothing: the mysql client sends those of a dump.
+    statements.push([]);
+  }
   return { source, rawBytes, statements };
 }
 
@@ -213,6 +217,7 @@ export class Session {
   }
 
   async #dispatch(tokens: readonly Token[], script: Script, parameters: readonly Value[]): Promise<Outcome> {
+    if (tokens.length === 0) return DONE;
     const cursor = new TokenCursor(tokens, script.source);
     const word = cursor.next();
     const needed = tokens.reduce((count, { kind }) => count + (kind === "parameter" ? 1 : 0), 0);
@@ -501,7 +506,8 @@ export class Session {
   async #define_(cursor: TokenCursor, script: Script): Promise<Outcome> {
     if (cursor.takeAny("DATABASE", "SCHEMA") !== undefined) return this.#databaseStatement(cursor);
     const write = (tokens: readonly Token[]) => translate(tokens, this.#context(script)).sql;
-    const ddl = readDdl(cursor.tokens, script.source, write);
+    const isView = (name: string) => this.#server.database.catalog.table(name)?.kind === "VIEW";
+    const ddl = readDdl(cursor.tokens, script.source, write, isView);
     const truncate = isToken(cursor.tokens[0], "TRUNCATE");
     this.#end("COMMIT");
     const { sqlite, catalog } = this.#server.database;

@@ -154,6 +154,12 @@ const RULES: readonly Rule[] = [
   }],
   [/table "?(.+?)"? already exists/, ([, name = ""]) => new SqlError(1050, "42S01", `Table '${name}' already exists`)],
   [/view "?(.+?)"? already exists/, ([, name = ""]) => new SqlError(1050, "42S01", `Table '${name}' already exists`)],
+  [/use DROP VIEW to delete view (\S+)/, ([, name = ""], { database }) => {
+    return new SqlError(1051, "42S02", `Unknown table '${qualified(name, database).join(".")}'`);
+  }],
+  [/use DROP TABLE to delete table (\S+)/, ([, name = ""], { database }) => {
+    return new SqlError(1347, "HY000", `'${qualified(name, database).join(".")}' is not VIEW`);
+  }],
   [/no such view: (\S+)/, ([, name = ""], { database }) => {
     return new SqlError(1051, "42S02", `Unknown table '${qualified(name, database).join(".")}'`);
   }],

@@ -277,10 +277,22 @@ class Translator {
       case "operator":
         return this.#emitOperator(at, end, depth, out);
       case "name":
-        return this.#emitChain(at, end, out);
+        return this.#emitCall(this.#emitChain(at, end, out), end, depth, out);
       case "word":
-        return this.#emitWord(at, end, depth, out);
+        return this.#emitCall(this.#emitWord(at, end, depth, out), end, depth, out);
     }
+  }
+
+  /** Joins the parenthesis that touches a name to it: a function that goes through is one operand with its arguments. */
+  #emitCall(at: number, end: number, depth: number, out: string[]): number {
+    const open = at < end ? this.#tokens[at] : undefined;
+    const name = out.at(-1);
+    if (!isOperator(open, "(") || open?.start !== this.#tokens[at - 1]?.end || name === undefined) return at;
+    if (!isName(this.#tokens[at - 1])) return at;
+    const inner: string[] = [];
+    const next = this.#emitOperator(at, end, depth, inner);
+    out[out.length - 1] = name + inner.join("");
+    return next;
   }
 
   #emitString(at: number, end: number, out: string[]): number {
