@@ -37,9 +37,11 @@ const BULK = 64 * 1024;
 const SPARE_LIMIT = 32;
 /** After so many bytes the other connections get a turn; a read counts as {@linkcode READ_WEIGHT} bytes at least. */
 const TURN_BYTES = 256 * 1024;
-const READ_WEIGHT = 4096;
+const READ_WEIGHT = 1024;
 /** How long a closed stream still takes the peer's bytes, so that a reset does not destroy our last packet. */
 const LINGER_MS = 2000;
+
+const EMPTY = new Uint8Array(0);
 
 const spare: Uint8Array<ArrayBuffer>[] = [];
 
@@ -50,6 +52,8 @@ export class Stream {
   /** Reads in a row that filled less than a quarter of the buffer. */
   #sparse = 0;
   #writing = 0;
+  /** What the write under way was given. */
+  #view: Uint8Array = EMPTY;
   #lastWrite: Promise<void> = Promise.resolve();
   #state: "open" | "ending" | "closed" = "open";
   #writeFailed: string | undefined;
@@ -125,28 +129,41 @@ export class Stream {
    * @returns when `view` may be used again; never rejects.
    */
   write(view: Uint8Array): Promise<void> {
-    if (this.#state !== "open") return this.#lastWrite;
-    if (this.#writing === 0) return this.#lastWrite = this.#writeAll(view);
+    if (this.#state !== "open" || this.#writeFailed !== undefined) return this.#lastWrite;
+    if (this.#writing === 0) {
+      this.#writing = 1;
+      this.#view = view;
+      return this.#lastWrite = this.#conn.write(view).then(this.#wrote, this.#couldNotWrite);
+    }
     // Rare: something of the proxy's own goes out while a chunk is being written. The copy keeps `view` free.
     const copy = view.slice();
     this.#writing++;
-    return this.#lastWrite = this.#lastWrite.then(() => {
-      this.#writing--;
-      return this.#writeAll(copy);
-    });
+    return this.#lastWrite = this.#lastWrite.then(() => this.#writeRest(copy, 0));
   }
 
-  async #writeAll(view: Uint8Array): Promise<void> {
-    if (this.#writeFailed !== undefined || this.#state === "closed") return;
-    this.#writing++;
-    try {
-      let written = await this.#conn.write(view);
-      while (written < view.length) written += await this.#conn.write(view.subarray(written));
-    } catch (error) {
-      this.#writeFailed = reasonOf(error);
-      if (this.#state === "open") this.#handler?.broken(this.#writeFailed);
-    }
+  /** A write has taken so many bytes of `#view`; seldom not all of them. */
+  readonly #wrote = (written: number): Promise<void> | undefined => {
+    const view = this.#view;
+    if (written < view.length) return this.#writeRest(view, written);
     this.#writing--;
+    return undefined;
+  };
+
+  readonly #couldNotWrite = (error: unknown): void => {
+    this.#writing--;
+    this.#writeFailed = reasonOf(error);
+    if (this.#state === "open") this.#handler?.broken(this.#writeFailed);
+  };
+
+  async #writeRest(view: Uint8Array, written: number): Promise<void> {
+    try {
+      while (written < view.length && this.#writeFailed === undefined && this.#state !== "closed") {
+        written += await this.#conn.write(view.subarray(written));
+      }
+      this.#writing--;
+    } catch (error) {
+      this.#couldNotWrite(error);
+    }
   }
 
   /**

@@ -18,6 +18,8 @@ export interface Surroundings {
   readonly log: Log;
   /** Grows by one with every tick; what timeouts are measured in. */
   ticks: number;
+  /** Seconds since 1970 at the last tick. Exact enough for backends' states, and free on the way of a query. */
+  now: number;
 }
 
 /** The greeting of a server may take longer than its connection: a busy one resolves the client's name first. */
@@ -44,7 +46,7 @@ export class Connection implements Effects {
 
   /** Serves the client; resolves when both sockets are closed. */
   async run(): Promise<void> {
-    this.#session.open(seconds());
+    this.#session.open(this.#around.now);
     await this.#pump(this.#client, "client");
     await this.#serverDone;
   }
@@ -71,13 +73,13 @@ export class Connection implements Effects {
     const writing = this.#client.writing || this.#server?.writing === true;
     if (writing && silent >= writeTimeout) {
       this.#around.log.write("warning", `Closing ${this.#client.remote}: a side took nothing for ${writeTimeout} s`);
-      this.#session.closed("client", seconds());
+      this.#session.closed("client", this.#around.now);
       this.destroy();
     } else if (this.#session.state === "READ_HANDSHAKE") {
       const limit = Math.max(GREETING_SECONDS, setup.connectTimeout);
-      if (silent >= limit) this.#session.timedOut(limit, seconds());
+      if (silent >= limit) this.#session.timedOut(limit, this.#around.now);
     } else if (!writing && silent >= readTimeout && !this.#session.ended) {
-      this.#session.timedOut(readTimeout, seconds());
+      this.#session.timedOut(readTimeout, this.#around.now);
     }
   }
 
@@ -131,7 +133,7 @@ export class Connection implements Effects {
       stream = await connect(address, { timeout: this.#around.setup.connectTimeout, signal: attempt.signal });
     } catch (error) {
       if (!attempt.signal.aborted) {
-        this.#session.connectFailed(error instanceof Error ? error.message : String(error), seconds());
+        this.#session.connectFailed(error instanceof Error ? error.message : String(error), this.#around.now);
       }
       return;
     }
@@ -139,7 +141,7 @@ export class Connection implements Effects {
     this.#connecting = undefined;
     this.#server = stream;
     this.#heard = this.#around.ticks;
-    this.#session.connected(seconds());
+    this.#session.connected(this.#around.now);
     await this.#pump(stream, "server");
   }
 
@@ -152,22 +154,17 @@ export class Connection implements Effects {
         this.#writes = undefined;
         // A stream that was given up has nothing to say to its successor.
         if (side === "server" && stream !== this.#server) return undefined;
-        session.received(side, view, seconds());
+        session.received(side, view, around.now);
         return this.#writes;
       },
       busy: () => side === "client" ? session.uploading : session.responding,
       // What a server said before it stopped listening is still to be read.
-      broken: (reason) => side === "client" ? session.closed("client", seconds(), reason) : undefined,
+      broken: (reason) => side === "client" ? session.closed("client", this.#around.now, reason) : undefined,
     };
     const end = await stream.run(handler);
     if (side === "client" || stream === this.#server) {
-      session.closed(side, seconds(), end.kind === "failed" ? end.reason : undefined);
+      session.closed(side, this.#around.now, end.kind === "failed" ? end.reason : undefined);
     }
     stream.destroy();
   }
-}
-
-/** Seconds since 1970. */
-function seconds(): number {
-  return Date.now() / 1000;
 }

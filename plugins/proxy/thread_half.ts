@@ -27,7 +27,7 @@ export class ProxyThread implements ThreadHalf {
   /** @throws {NetError} `cannot-listen` */
   constructor(context: ThreadContext<Setup>) {
     const { shared: setup, index, threads, log } = context;
-    this.#surroundings = { setup, backends: new Backends(setup.backendMemory), log, ticks: 0 };
+    this.#surroundings = { setup, backends: new Backends(setup.backendMemory), log, ticks: 0, now: Date.now() / 1000 };
     this.#turn = new AcceptTurn(setup.acceptMemory, index, context.wakeOthers);
     for (const [position, address] of setup.listen.entries()) {
       // A Unix socket has one owner.
@@ -99,6 +99,7 @@ export class ProxyThread implements ThreadHalf {
 
   #tick(seconds: number): void {
     this.#surroundings.ticks++;
+    this.#surroundings.now = Date.now() / 1000;
     for (const connection of this.#connections) connection.checkTimeouts(seconds);
   }
 }
