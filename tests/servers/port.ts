@@ -27,10 +27,10 @@ export async function until(limit: number, what: string, condition: () => boolea
   }
 }
 
-/** Whether a TCP connection to `port` of 127.0.0.1 is accepted. */
-export async function isListening(port: number): Promise<boolean> {
+/** Whether a TCP connection to `port` of `hostname` is accepted. */
+export async function isListening(port: number, hostname = "127.0.0.1"): Promise<boolean> {
   try {
-    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    const connection = await Deno.connect({ hostname, port });
     connection.close();
     return true;
   } catch (error) {
@@ -45,17 +45,36 @@ export async function isListening(port: number): Promise<boolean> {
  */
 export async function isGreeting(port: number): Promise<boolean> {
   try {
-    using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+    using _limit = closeBy(1000, connection);
     const packet = new Uint8Array(5);
-    let length = 0;
-    while (length < 5) {
+    for (let length = 0; length < 5;) {
       const count = await connection.read(packet.subarray(length));
       if (count === null) return false;
       length += count;
     }
     return packet[4] === 10;
   } catch (error) {
-    if (error instanceof Deno.errors.ConnectionRefused || error instanceof Deno.errors.ConnectionReset) return false;
+    const { ConnectionRefused, ConnectionReset, Interrupted, BadResource } = Deno.errors;
+    if ([ConnectionRefused, ConnectionReset, Interrupted, BadResource].some((kind) => error instanceof kind)) {
+      return false;
+    }
     throw error;
   }
+}
+
+/** Closes `connection` when disposed, or after `limit` milliseconds. */
+function closeBy(limit: number, connection: Deno.Conn): Disposable {
+  let open = true;
+  const close = () => {
+    if (open) connection.close();
+    open = false;
+  };
+  const timer = setTimeout(close, limit);
+  return {
+    [Symbol.dispose]: () => {
+      clearTimeout(timer);
+      close();
+    },
+  };
 }

@@ -76,7 +76,8 @@ export class Proxy {
     try {
       await until(15_000, "the proxy to listen", async () => {
         if (proxy.#over) throw new Error("It ended");
-        return options.address?.startsWith("/") ? await isSocket(options.address) : await isListening(port);
+        if (options.address?.startsWith("/")) return await isSocket(options.address);
+        return await isListening(port, options.address?.startsWith("[") ? "::1" : "127.0.0.1");
       });
     } catch (cause) {
       await proxy.kill();

@@ -84,11 +84,11 @@ export class Server implements ServerInfo {
     if (!copy.success) throw new Error(`Cannot copy ${template}: ${new TextDecoder().decode(copy.stderr)}`);
     await Deno.writeTextFile(`${folder}/accounts.sql`, createAccounts(installation.kind));
     const server = new Server(installation, freePort(), folder, options.args ?? []);
-    await server.#run([`--init-file=${folder}/accounts.sql`]);
+    await server.#run();
     return server;
   }
 
-  async #run(once: readonly string[] = []): Promise<void> {
+  async #run(): Promise<void> {
     const { installation, folder } = this;
     const [program, ...before] = serverCommand(installation);
     const args = [
@@ -100,7 +100,8 @@ export class Server implements ServerInfo {
       `--port=${this.port}`,
       ...SHARED_OPTIONS,
       ...(this.kind === "mariadb" ? mariadbOptions() : mysqlOptions()),
-      ...once,
+      // At every start: a server that was killed soon after the first may have lost them.
+      `--init-file=${folder}/accounts.sql`,
       ...this.args,
     ];
     const child = new Deno.Command(program, {

@@ -46,7 +46,7 @@ function createUser(kind: Kind, { user, password, plugin }: Account): string {
 /** The statements that create all accounts on a new server of `kind`. They leave no trace in its binary log. */
 export function createAccounts(kind: Kind): string {
   const lines = ["SET SESSION sql_log_bin = 0;"];
-  if (kind === "mariadb") lines.push("INSTALL SONAME 'auth_ed25519';");
+  if (kind === "mariadb") lines.push("INSTALL PLUGIN IF NOT EXISTS ed25519 SONAME 'auth_ed25519';");
   for (const host of ["localhost", "127.0.0.1", "::1"]) {
     lines.push(`CREATE USER IF NOT EXISTS 'root'@'${host}';`);
     lines.push(`GRANT ALL ON *.* TO 'root'@'${host}' WITH GRANT OPTION;`);
