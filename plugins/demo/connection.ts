@@ -103,7 +103,12 @@ export class Connection {
     this.#session.interrupt();
     if (what === "query") return;
     this.#ended = true;
-    if (this.#pump === undefined) this.#stream.end(true);
+    if (this.#pump === undefined) this.#finish();
+  }
+
+  /** Whether nothing more is served, although the client may not have noticed yet. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** This connection's line in SHOW PROCESSLIST. */
@@ -146,7 +151,7 @@ export class Connection {
     }
     this.#since = Date.now();
     this.#pump = undefined;
-    if (this.#ended) this.#stream.end(true);
+    if (this.#ended) this.#finish();
   }
 
   async #handle(packet: Packet, response: Response): Promise<void> {
@@ -226,7 +231,13 @@ export class Connection {
     response.flush();
     if (this.#phase.kind === "commands" && error instanceof SqlError && told.code !== 1156) return;
     this.#ended = true;
-    if (this.#pump === undefined) this.#stream.end(true);
+    if (this.#pump === undefined) this.#finish();
+  }
+
+  /** Gives free what the session holds, before the client has closed its side. */
+  #finish(): void {
+    this.#session.reset();
+    this.#stream.end(true);
   }
 }
 

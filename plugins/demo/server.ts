@@ -96,7 +96,7 @@ export class DemoServer {
       status: () => this.#status(),
       kill: (id, what) => {
         const connection = this.#connections.get(id);
-        if (connection === undefined) throw new SqlError(1094, "HY000", `Unknown thread id: ${id}`);
+        if (connection === undefined || connection.ended) throw new SqlError(1094, "HY000", `Unknown thread id: ${id}`);
         connection.kill(what);
       },
     };

@@ -32,8 +32,8 @@ const THROUGH_PROXY: readonly Step[] = [
   },
   {
     title: "A prepared statement",
-    sql: "SELECT sku, name, price FROM products WHERE name LIKE ? AND price < ? ORDER BY price",
-    parameters: ["%tea%", "10"],
+    sql: "SELECT sku, name, price FROM products WHERE sku LIKE ? AND price < ? ORDER BY price",
+    parameters: ["TEA%", "10"],
   },
   { title: "A write", sql: "INSERT INTO orders (customer_id, status, note) VALUES (3, 'new', 'From the tour')" },
   { title: "What the write left", sql: "SELECT id, status, note, ordered_at FROM orders WHERE id = LAST_INSERT_ID()" },
@@ -90,6 +90,7 @@ async function take(steps: readonly Step[], options: Parameters<typeof Client.co
 }
 
 async function show(client: Client, { title, sql, parameters }: Step, colours: Paint): Promise<string> {
+  const { rows } = await client.query("SELECT @@hostname");
   const from = performance.now();
   let answer: string;
   try {
@@ -100,7 +101,6 @@ async function show(client: Client, { title, sql, parameters }: Step, colours: P
     answer = colours.red(`ERROR ${error.errorNumber} (${error.sqlState}): ${error.message}`);
   }
   const time = `${(performance.now() - from).toFixed(1)} ms`;
-  const { rows } = await client.query("SELECT @@hostname");
   const values = parameters === undefined
     ? ""
     : colours.dim(`   with ${parameters.map((value) => `'${value}'`).join(", ")}`);

@@ -287,7 +287,8 @@ class Translator {
   #emitCall(at: number, end: number, depth: number, out: string[]): number {
     const open = at < end ? this.#tokens[at] : undefined;
     const name = out.at(-1);
-    if (!isOperator(open, "(") || open?.start !== this.#tokens[at - 1]?.end || name === undefined) return at;
+    if (open === undefined || name === undefined || !isOperator(open, "(")) return at;
+    if (open.start < 0 || open.start !== this.#tokens[at - 1]?.end) return at;
     if (!isName(this.#tokens[at - 1])) return at;
     const inner: string[] = [];
     const next = this.#emitOperator(at, end, depth, inner);
@@ -418,6 +419,8 @@ class Translator {
         if (endsOperand(tokens[at - 1])) out.push("JOIN");
         return at + 1;
       case "COLLATE":
+        // All others compare like the columns do, without regard to case.
+        if (/_(bin|cs)$/i.test(following?.value ?? "")) out.push("COLLATE BINARY");
         return at + 2;
       case "N":
         if (following?.kind === "string" && following.start === token.end) return at + 1;

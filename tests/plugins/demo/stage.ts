@@ -1,0 +1,24 @@
+/**
+ * What the tests of the demo plugin share: the two servers on a fresh database.
+ *
+ * @module
+ */
+import { DemoServers } from "../../../plugins/demo/demo_servers.ts";
+
+/** A log that fails the test when something is written. */
+export const QUIET = {
+  enabled: () => true,
+  write(level: string, text: string): void {
+    throw new Error(`Unexpected log record: ${level}: ${text}`);
+  },
+};
+
+/** Runs `work` with both servers and closes them. */
+export async function withServers(work: (servers: DemoServers) => Promise<void>, password = ""): Promise<void> {
+  const servers = DemoServers.open(password, QUIET);
+  try {
+    await work(servers);
+  } finally {
+    await servers.close();
+  }
+}
