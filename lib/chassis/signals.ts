@@ -16,18 +16,26 @@ export interface SignalHandlers {
   readonly hangUp: () => void;
 }
 
+/**
+ * The same signal again within so many milliseconds is an echo of the first. Ctrl-C reaches every process of a terminal's
+ * job, and `npx` and `deno task` pass what they get on to their child: it hears one keystroke twice or three times.
+ */
+const ECHO_MS = 100;
+
 /** Begins to listen. @returns a function that ends it. */
 export function listenForSignals({ stop, stopNow, hangUp }: SignalHandlers): () => void {
-  let stopping = false;
+  let first: { readonly signal: Deno.Signal; readonly at: number } | undefined;
   const listeners: [Deno.Signal, () => void][] = [];
   const listen = (signal: Deno.Signal, listener: () => void) => {
     Deno.addSignalListener(signal, listener);
     listeners.push([signal, listener]);
   };
   const onStop = (signal: Deno.Signal, number: number) => {
-    if (stopping) return stopNow(128 + number);
-    stopping = true;
-    stop(signal);
+    if (first === undefined) {
+      first = { signal, at: performance.now() };
+      return stop(signal);
+    }
+    if (signal !== first.signal || performance.now() - first.at > ECHO_MS) stopNow(128 + number);
   };
   if (Deno.build.os === "windows") {
     listen("SIGINT", () => onStop("SIGINT", 2));
