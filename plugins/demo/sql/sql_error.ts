@@ -98,16 +98,16 @@ const RULES: readonly Rule[] = [
   [/near "(.*?)": syntax error/s, ([, word = ""], { source }) => near(word, source)],
   [/unrecognized token: "(.*?)"/s, ([, word = ""], { source }) => near(word, source)],
   [/incomplete input/, (_, { source }) => near("", source)],
-  [/no such table: ([^\n]+?)(?: in .* at offset \d+)?$/s, ([, name = ""], { database, source }) => {
+  [/no such table: ([^\n]+?)(?: in .*)?$/s, ([, name = ""], { database, source }) => {
     if (/^\s*drop\b/i.test(source)) {
       return new SqlError(1051, "42S02", `Unknown table '${qualified(name, database).join(".")}'`);
     }
     return noSuchTable(...qualified(name, database));
   }],
-  [/no such column: "?(.*?)"?(?: - should this be .*)?(?: in .* at offset \d+)?$/s, ([, name = ""]) => {
+  [/no such column: "?(.*?)"?(?: - should this be .*)?(?: in .*)?$/s, ([, name = ""]) => {
     return new SqlError(1054, "42S22", `Unknown column '${name}' in 'field list'`);
   }],
-  [/table (\S+) has no column named (\S+?)(?: in .* at offset \d+)?$/s, ([, , name = ""]) => {
+  [/table (\S+) has no column named (\S+?)(?: in .*)?$/s, ([, , name = ""]) => {
     return new SqlError(1054, "42S22", `Unknown column '${name}' in 'field list'`);
   }],
   [/ambiguous column name: (\S+)/, ([, name = ""]) => {
@@ -184,7 +184,8 @@ const RULES: readonly Rule[] = [
 /** Turns what node:sqlite threw into the error that MySQL gives for the same mistake; 1105 where none is like it. */
 export function fromSqlite(error: unknown, failed: FailedStatement): SqlError {
   if (error instanceof SqlError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  // Some versions of node:sqlite put the whole statement behind the message.
+  const message = (error instanceof Error ? error.message : String(error)).slice(0, 1000);
   for (const [pattern, make] of RULES) {
     const match = message.match(pattern);
     if (match) {

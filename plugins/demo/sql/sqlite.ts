@@ -150,7 +150,7 @@ function originOf(
   return { name, column: column ?? "", table: table ?? "", type: type ?? "" };
 }
 
-/** NULL for every parameter outside of literals and names. */
+/** NULL for every parameter outside of literals and names. A doubled quote reads as the end of one and another. */
 export function withoutParameters(sql: string): string {
-  return sql.replace(/'(?:[^']|'')*'|"(?:[^"]|"")*"|\?/g, (match) => match === "?" ? "NULL" : match);
+  return sql.replace(/'[^']*'|"[^"]*"|\?/g, (match) => match === "?" ? "NULL" : match);
 }
