@@ -51,7 +51,9 @@ export async function run(command: readonly [string, ...string[]], options: RunO
     const outcome = { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
     if (late) {
       throw new Error(
-        `${command.join(" ")} has not ended within ${limit} ms; it wrote: ${outcome.stderr.slice(-2000)}`,
+        `${command.join(" ")} has not ended within ${limit} ms; it wrote: ${
+          (outcome.stderr + outcome.stdout).slice(-2000)
+        }`,
       );
     }
     return outcome;
