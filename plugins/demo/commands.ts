@@ -19,7 +19,8 @@ import type { SessionStateChange } from "../../lib/protocol/session_state.ts";
 import { ServerStatus } from "../../lib/protocol/status.ts";
 import { decodeText, encodeText } from "../../lib/protocol/text.ts";
 import { parameterValue, type Response, rowPayloads } from "./response.ts";
-import { type Outcome, type Prepared, readScript, type Session } from "./sql/session.ts";
+import { readScript } from "./sql/script.ts";
+import type { Outcome, Prepared, Session } from "./sql/session.ts";
 import { SqlError, syntaxError } from "./sql/sql_error.ts";
 
 /** A prepared statement and what the client has sent for it. */

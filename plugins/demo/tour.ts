@@ -92,19 +92,21 @@ async function take(steps: readonly Step[], options: Parameters<typeof Client.co
 async function show(client: Client, { title, sql, parameters }: Step, colours: Paint): Promise<string> {
   const { rows } = await client.query("SELECT @@hostname");
   const from = performance.now();
-  let answer: string;
+  let answer: ClientResult | ClientError;
   try {
-    const result = parameters === undefined ? await client.query(sql) : await client.execute(sql, parameters);
-    answer = describe(result, colours);
+    answer = parameters === undefined ? await client.query(sql) : await client.execute(sql, parameters);
   } catch (error) {
     if (!(error instanceof ClientError) || error.code !== "refused") throw error;
-    answer = colours.red(`ERROR ${error.errorNumber} (${error.sqlState}): ${error.message}`);
+    answer = error;
   }
   const time = `${(performance.now() - from).toFixed(1)} ms`;
+  const shown = answer instanceof ClientError
+    ? colours.red(`ERROR ${answer.errorNumber} (${answer.sqlState}): ${answer.message}`)
+    : describe(answer, colours);
   const values = parameters === undefined
     ? ""
     : colours.dim(`   with ${parameters.map((value) => `'${value}'`).join(", ")}`);
-  const indented = answer.split("\n").map((line) => `  ${line}`).join("\n");
+  const indented = shown.split("\n").map((line) => `  ${line}`).join("\n");
   return `\n${colours.dim(`-- ${title}`)}\n${colours.cyan(sql)}${values}\n${indented}\n  ${colours.green(time)} ${
     colours.dim("from")
   } ${colours.bold(rows[0]?.[0] ?? "?")}\n`;

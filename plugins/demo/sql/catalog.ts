@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { quoteName } from "./translate.ts";
+import { quoteName } from "./quoting.ts";
 import type { Sqlite } from "./sqlite.ts";
 import { mysqlTypeName } from "./value_type.ts";
 

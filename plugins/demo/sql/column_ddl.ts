@@ -5,7 +5,7 @@
  */
 import type { Token } from "./token.ts";
 import { isToken, splitAtCommas, TokenCursor } from "./token_list.ts";
-import { quoteName } from "./translate.ts";
+import { quoteName } from "./quoting.ts";
 
 /** Turns an expression's tokens into SQLite's text. */
 export type ExpressionWriter = (tokens: readonly Token[]) => string;

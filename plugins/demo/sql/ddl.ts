@@ -9,7 +9,7 @@ import { type ColumnDdl, type ExpressionWriter, readColumn, readKeyColumns, writ
 import { notSupported, SqlError } from "./sql_error.ts";
 import type { Token } from "./token.ts";
 import { findOutside, isToken, splitAtCommas, TokenCursor } from "./token_list.ts";
-import { quoteName } from "./translate.ts";
+import { quoteName } from "./quoting.ts";
 
 /** SQLite statements that together do what one MySQL statement says, and the temporary tables that they make. */
 export interface Ddl {

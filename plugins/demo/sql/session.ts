@@ -9,14 +9,17 @@ import { decodeText } from "../../../lib/protocol/text.ts";
 import { type Database, DATABASE_NAME } from "./database.ts";
 import { readDdl } from "./ddl.ts";
 import { duplicateValue } from "./duplicate_value.ts";
+import { parameterIndex, quoteBytes, quoteName, quoteString } from "./quoting.ts";
 import { defineColumns, speaksOfDates } from "./result_columns.ts";
+import { readScript, type Script, spellQuery } from "./script.ts";
 import { type AssignedValue, readSet } from "./set_statement.ts";
 import { describe, show, type ShowContext } from "./show.ts";
 import { fromSqlite, notSupported, readOnlyServer, SqlError, syntaxError, unknownDatabase } from "./sql_error.ts";
 import type { SqliteColumn } from "./sqlite.ts";
-import { matchParentheses, splitStatements, type Token, tokenize } from "./token.ts";
-import { findOutside, isToken, keyword, operator, TokenCursor } from "./token_list.ts";
-import { parameterIndex, quoteString, translate, type Translation, type TranslationContext } from "./translate.ts";
+import type { Token } from "./token.ts";
+import { findOutside, isToken, keyword, TokenCursor } from "./token_list.ts";
+import { Transaction } from "./transaction.ts";
+import { translate, type Translation, type TranslationContext } from "./translate.ts";
 import type { Value } from "./value_type.ts";
 import { SERVER_VERSION, type ServerIdentity, SystemVariables } from "./variables.ts";
 import { fillVirtualTables, type Process, type RowSource, type SchemaSources } from "./virtual_schema.ts";
@@ -49,14 +52,6 @@ export interface SessionServer {
   kill(connectionId: number, what: "query" | "connection"): void;
 }
 
-/** Statements as the client sent them, cut apart. */
-export interface Script {
-  readonly source: string;
-  /** The text holds one character per byte, because its bytes are not UTF-8. */
-  readonly rawBytes: boolean;
-  readonly statements: readonly (readonly Token[])[];
-}
-
 /** A statement that PREPARE has read. */
 export interface Prepared {
   readonly script: Script;
@@ -69,21 +64,6 @@ const DONE: OkOutcome = { kind: "ok", affectedRows: 0n, lastInsertId: 0n, info: 
 /** How long SLEEP may take at most, in seconds; a timer cannot wait longer. */
 const LONGEST_SLEEP = 2_000_000;
 
-/** Reads the bytes of COM_QUERY or COM_STMT_PREPARE. @throws {SqlError} 1064, or 1065 if there is nothing in them. */
-export function readScript(sql: Uint8Array): Script {
-  let source = decodeText(sql);
-  // Bytes that are no text can only be read one by one; a literal U+FFFD is the rare false alarm, and harmless.
-  const rawBytes = source.includes("\ufffd");
-  if (rawBytes) source = Array.from(sql, (byte) => String.fromCharCode(byte)).join("");
-  const statements = splitStatements(tokenize(source));
-  if (statements.length === 0) {
-    if (!/[^\s;]/.test(source)) throw new SqlError(1065, "42000", "Query was empty");
-    // Comments alone are a statement that does nothing: the mysql client sends those of a dump.
-    statements.push([]);
-  }
-  return { source, rawBytes, statements };
-}
-
 /** One session. Statements of one session must not run at the same time. */
 export class Session {
   readonly connectionId: number;
@@ -95,8 +75,7 @@ export class Session {
   readonly #userVariables = new Map<string, Value>();
   readonly #named = new Map<string, Script>();
   readonly #temporary = new Set<string>();
-  /** START TRANSACTION was said and nothing has ended it. */
-  #explicit = false;
+  readonly #transaction: Transaction;
   #lastInsertId = 0n;
   #rowCount = 0n;
   #foundRows = 0n;
@@ -107,20 +86,17 @@ export class Session {
     this.connectionId = connectionId;
     this.#server = server;
     this.variables = new SystemVariables(server.identity);
+    this.#transaction = new Transaction(server.database, this.variables);
   }
 
   /** The status flags of an answer. */
   get status(): number {
     const autocommit = this.#autocommit ? ServerStatus.SERVER_STATUS_AUTOCOMMIT : 0;
-    return autocommit | (this.#explicit || this.#holdsLock ? ServerStatus.SERVER_STATUS_IN_TRANS : 0);
+    return autocommit | (this.#transaction.open ? ServerStatus.SERVER_STATUS_IN_TRANS : 0);
   }
 
   get #autocommit(): boolean {
     return this.variables.get("autocommit") === true;
-  }
-
-  get #holdsLock(): boolean {
-    return this.#server.database.lock.isHeldBy(this);
   }
 
   /** USE and COM_INIT_DB. @throws {SqlError} 1049 */
@@ -139,8 +115,10 @@ export class Session {
 
   /** Forgets everything but the user, as COM_RESET_CONNECTION and COM_CHANGE_USER ask. */
   reset(): void {
-    this.#end("ROLLBACK");
-    for (const table of this.#temporary) this.#server.database.sqlite.exec(`DROP TABLE IF EXISTS temp."${table}"`);
+    this.#transaction.end("ROLLBACK");
+    for (const table of this.#temporary) {
+      this.#server.database.sqlite.exec(`DROP TABLE IF EXISTS temp.${quoteName(table)}`);
+    }
     if (this.#temporary.size > 0) this.#server.database.catalog.changed();
     this.#temporary.clear();
     this.variables.reset();
@@ -243,7 +221,7 @@ export class Session {
       case "ALTER":
       case "RENAME":
       case "TRUNCATE":
-        return await this.#define_(cursor, script);
+        return await this.#runDdl(cursor, script);
       case "SET":
         return await this.#set(cursor, script, parameters);
       case "SHOW":
@@ -289,106 +267,10 @@ export class Session {
       case "XA":
         throw notSupported(word.upper);
     }
-    if (await this.#transaction(word.upper, cursor)) return DONE;
+    if (await this.#transaction.run(word.upper, cursor, this.#interrupt.signal)) return DONE;
     cursor.at = 0;
     throw cursor.error();
   }
-
-  // Transactions
-
-  /** Runs a transaction statement; `false` if it is none. */
-  async #transaction(word: string, cursor: TokenCursor): Promise<boolean> {
-    switch (word) {
-      case "START":
-        if (!cursor.take("TRANSACTION")) throw notSupported("START");
-        this.#end("COMMIT");
-        this.#explicit = true;
-        return true;
-      case "BEGIN":
-        cursor.take("WORK");
-        if (!cursor.done) throw cursor.error();
-        this.#end("COMMIT");
-        this.#explicit = true;
-        return true;
-      case "COMMIT":
-        this.#end("COMMIT");
-        return true;
-      case "ROLLBACK":
-        cursor.take("WORK");
-        if (cursor.take("TO")) {
-          cursor.take("SAVEPOINT");
-          this.#savepoint("ROLLBACK TO", cursor.name());
-        } else this.#end("ROLLBACK");
-        return true;
-      case "RELEASE":
-        cursor.expect("SAVEPOINT");
-        this.#savepoint("RELEASE", cursor.name());
-        return true;
-      case "SAVEPOINT": {
-        const name = cursor.name();
-        if (this.#inTransaction) {
-          await this.#lock();
-          this.#savepoint("SAVEPOINT", name);
-        }
-        return true;
-      }
-      case "LOCK":
-        this.#end("COMMIT");
-        return true;
-      case "UNLOCK":
-        return true;
-      default:
-        return false;
-    }
-  }
-
-  get #inTransaction(): boolean {
-    return this.#explicit || !this.#autocommit;
-  }
-
-  #savepoint(verb: string, name: string): void {
-    if (!this.#holdsLock) throw new SqlError(1305, "42000", `SAVEPOINT ${name} does not exist`);
-    this.#server.database.sqlite.exec(`${verb} "${name.replaceAll('"', '""')}"`);
-  }
-
-  /** Takes the right to write and, within a transaction, begins SQLite's. */
-  async #lock(): Promise<void> {
-    const { lock, sqlite } = this.#server.database;
-    if (this.#holdsLock) return;
-    const seconds = Math.min(Number(this.variables.get("innodb_lock_wait_timeout")) || 50, LONGEST_SLEEP);
-    await lock.acquire(this, seconds, this.#interrupt.signal);
-    try {
-      this.#server.database.checkForeignKeys(this.variables.get("foreign_key_checks") === true);
-      if (this.#inTransaction) sqlite.exec("BEGIN");
-    } catch (error) {
-      lock.release(this);
-      throw error;
-    }
-  }
-
-  #end(verb: "COMMIT" | "ROLLBACK"): void {
-    this.#explicit = false;
-    if (!this.#holdsLock) return;
-    const { lock, sqlite } = this.#server.database;
-    try {
-      sqlite.exec(verb);
-    } finally {
-      lock.release(this);
-    }
-  }
-
-  /** Runs `change` with the right to write: as part of the transaction, or as one of its own. */
-  async #changing<Result>(change: () => Result): Promise<Result> {
-    if (this.#server.identity.readOnly || this.variables.get("transaction_read_only") === true) throw readOnlyServer();
-    await this.#lock();
-    try {
-      return change();
-    } finally {
-      if (!this.#inTransaction) this.#server.database.lock.release(this);
-    }
-  }
-
-  // Statements
 
   #context(script: Script, sleeps: string[] = []): TranslationContext {
     return {
@@ -421,14 +303,7 @@ export class Session {
 
   #translateQuery(tokens: readonly Token[], script: Script) {
     const sleeps: string[] = [];
-    const [first] = tokens;
-    // TABLE t is SELECT * FROM t; VALUES ROW(1), ROW(2) has no ROW in SQLite.
-    const spelled = first !== undefined && isToken(first, "TABLE")
-      ? [...tokenize("SELECT * FROM"), ...tokens.slice(1)]
-      : first !== undefined && isToken(first, "VALUES")
-      ? tokens.filter((token) => !isToken(token, "ROW"))
-      : withoutOuterParentheses(tokens);
-    return { translation: translate(spelled, this.#context(script, sleeps)), sleeps };
+    return { translation: translate(spellQuery(tokens), this.#context(script, sleeps)), sleeps };
   }
 
   #fillSchemas({ schemas, sql }: Translation): void {
@@ -450,14 +325,18 @@ export class Session {
 
   async #query(tokens: readonly Token[], script: Script, parameters: readonly Value[]) {
     // SELECT … FOR UPDATE waits for other writers, and they for it.
-    const locks = this.#inTransaction && !this.#server.identity.readOnly &&
+    const locks = this.#transaction.continues && !this.#server.identity.readOnly &&
       findOutside(tokens, 0, "FOR") < tokens.length && tokens.at(-1)?.upper !== "SHARE";
-    if (locks) await this.#lock();
+    if (locks) await this.#transaction.lock(this.#interrupt.signal);
     const { translation, sleeps } = this.#translateQuery(tokens, script);
     for (const seconds of sleeps) await this.#sleep(seconds, parameters);
     this.#fillSchemas(translation);
     const { columns, rows } = this.#server.database.sqlite.query(translation.sql, chosen(translation, parameters));
     return { kind: "rows" as const, columns: this.#define(columns, rows, script.source), rows };
+  }
+
+  #requireWritable(): void {
+    if (this.#server.identity.readOnly || this.variables.get("transaction_read_only") === true) throw readOnlyServer();
   }
 
   #define(columns: readonly SqliteColumn[], rows: readonly (readonly Value[])[], source: string): ColumnDefinition[] {
@@ -487,10 +366,11 @@ export class Session {
     const translation = translate(statement.tokens, this.#context(script, sleeps));
     for (const seconds of sleeps) await this.#sleep(seconds, parameters);
     const { sqlite, catalog } = this.#server.database;
-    const { changes, lastInsertRowid } = await this.#changing(() => {
+    this.#requireWritable();
+    const { changes, lastInsertRowid } = await this.#transaction.change(() => {
       this.#fillSchemas(translation);
       return sqlite.run(translation.sql, chosen(translation, parameters));
-    });
+    }, this.#interrupt.signal);
     const verb = statement.tokens[0]?.upper;
     if (verb === "UPDATE") {
       return { ...DONE, affectedRows: changes, info: `Rows matched: ${changes}  Changed: ${changes}  Warnings: 0` };
@@ -503,29 +383,30 @@ export class Session {
     return { kind: "ok", affectedRows: changes, lastInsertId: numbers ? this.#lastInsertId : 0n, info };
   }
 
-  async #define_(cursor: TokenCursor, script: Script): Promise<Outcome> {
+  async #runDdl(cursor: TokenCursor, script: Script): Promise<Outcome> {
     if (cursor.takeAny("DATABASE", "SCHEMA") !== undefined) return this.#databaseStatement(cursor);
     const write = (tokens: readonly Token[]) => translate(tokens, this.#context(script)).sql;
     const isView = (name: string) => this.#server.database.catalog.table(name)?.kind === "VIEW";
     const ddl = readDdl(cursor.tokens, script.source, write, isView);
     const truncate = isToken(cursor.tokens[0], "TRUNCATE");
-    this.#end("COMMIT");
+    this.#transaction.end("COMMIT");
     const { sqlite, catalog } = this.#server.database;
-    await this.#changing(() => {
-      const own = !this.#inTransaction;
+    this.#requireWritable();
+    await this.#transaction.change(() => {
+      const own = !this.#transaction.continues;
       if (own) sqlite.exec("BEGIN");
       try {
         for (const statement of ddl.statements) sqlite.run(statement);
         if (own) sqlite.exec("COMMIT");
       } catch (error) {
-        sqlite.exec("ROLLBACK");
-        if (!own) this.#server.database.lock.release(this);
+        if (own) sqlite.exec("ROLLBACK");
+        else this.#transaction.end("ROLLBACK");
         throw error;
       } finally {
         if (!truncate) catalog.changed();
       }
-    });
-    this.#end("COMMIT");
+    }, this.#interrupt.signal);
+    this.#transaction.end("COMMIT");
     if (ddl.temporary !== undefined) this.#temporary.add(ddl.temporary);
     return DONE;
   }
@@ -562,7 +443,7 @@ export class Session {
       const plain = typeof value === "bigint" ? Number(value) : value instanceof Uint8Array ? decodeText(value) : value;
       const before = this.#autocommit;
       this.variables.set(assignment.name, plain);
-      if (!before && this.#autocommit) this.#end("COMMIT");
+      if (!before && this.#autocommit) this.#transaction.end("COMMIT");
     }
     return DONE;
   }
@@ -659,7 +540,7 @@ export class Session {
       source: script.source,
       warnings: this.#warnings,
       filter: (shown, where) => {
-        const names = shown.columns.map((name) => `"${name.replaceAll('"', '""')}"`).join(", ");
+        const names = shown.columns.map(quoteName).join(", ");
         const values = shown.columns.map((_, at) => `(value ->> ${at}) COLLATE NOCASE`).join(", ");
         const { sql } = translate(where, this.#context(script));
         const json = JSON.stringify(shown.rows, (_, value) => typeof value === "bigint" ? Number(value) : value);
@@ -674,35 +555,6 @@ export class Session {
   }
 }
 
-/** `(SELECT …) UNION (SELECT …)`: SQLite has no parentheses around the parts of a compound. */
-function withoutOuterParentheses(tokens: readonly Token[]): readonly Token[] {
-  if (
-    !tokens.some((token, at) =>
-      isToken(token, "(") && (at === 0 || /^(UNION|ALL|DISTINCT|EXCEPT|INTERSECT)$/.test(tokens[at - 1]?.upper ?? ""))
-    )
-  ) {
-    return tokens;
-  }
-  const partner = matchParentheses(tokens);
-  const out: Token[] = [];
-  for (let at = 0; at < tokens.length; at++) {
-    const token = tokens[at];
-    const close = partner[at] ?? -1;
-    if (token === undefined) continue;
-    if (close <= at) out.push(token);
-    else {
-      const inside = tokens.slice(at + 1, close);
-      const part = at === 0 || /^(UNION|ALL|EXCEPT|INTERSECT)$/.test(tokens[at - 1]?.upper ?? "");
-      if (!part) out.push(...tokens.slice(at, close + 1));
-      else if (findOutside(inside, 0, "ORDER", "LIMIT", "UNION") === inside.length) {
-        out.push(...withoutOuterParentheses(inside));
-      } else out.push(...tokenize("SELECT * FROM"), operator("("), ...withoutOuterParentheses(inside), operator(")"));
-      at = close;
-    }
-  }
-  return out;
-}
-
 function chosen({ parameters }: Translation, values: readonly Value[]): Value[] {
   return parameters.map((index) => values[index] ?? null);
 }
@@ -711,7 +563,7 @@ function literal(value: Value): string {
   if (value === null) return "NULL";
   if (typeof value === "string") return quoteString(value);
   if (value instanceof Uint8Array) {
-    return `x'${Array.from(value, (byte) => byte.toString(16).padStart(2, "0")).join("")}'`;
+    return quoteBytes(value);
   }
   return String(value);
 }

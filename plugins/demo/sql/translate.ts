@@ -6,8 +6,18 @@
  *
  * @module
  */
-import { decodeText, encodeText } from "../../../lib/protocol/text.ts";
+import { encodeText } from "../../../lib/protocol/text.ts";
 import { type FunctionContext, FUNCTIONS } from "./functions.ts";
+import { endsOperand, isDropped, isName, isOperator, nameItems, UNITS } from "./item_names.ts";
+import {
+  markParameter,
+  quoteBytes,
+  quoteName,
+  quoteRaw,
+  quoteString,
+  rawBytesOf,
+  resolveParameters,
+} from "./quoting.ts";
 import { noDatabase, syntaxError } from "./sql_error.ts";
 import { matchParentheses, type Token } from "./token.ts";
 
@@ -34,27 +44,6 @@ export interface Translation {
   readonly schemas: boolean;
 }
 
-/** Marks a parameter in a half-built text; literals with control characters never appear as they are. */
-const MARK = "\x01";
-
-/** Which parameter a translated expression is, if it is nothing but one. */
-export function parameterIndex(expression: string): number | undefined {
-  return expression.startsWith(MARK) && expression.indexOf(";") === expression.length - 1
-    ? Number(expression.slice(1, -1))
-    : undefined;
-}
-
-/** A name as SQLite quotes it. */
-export function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""').replaceAll("\0", "").replaceAll(MARK, "")}"`;
-}
-
-/** A string as a SQL literal. node:sqlite ends a text at its first NUL, so a string with one goes as bytes. */
-export function quoteString(value: string): string {
-  if (!value.includes("\0") && !value.includes(MARK)) return `'${value.replaceAll("'", "''")}'`;
-  return hexLiteral(encodeText(value));
-}
-
 /** Words that SQLite reserves and MySQL allows as names. */
 const QUOTED_WORDS = new Set([
   "AUTOINCREMENT",
@@ -65,78 +54,8 @@ const QUOTED_WORDS = new Set([
   "TRANSACTION",
 ]);
 
-/** Words of a SELECT that only advise the optimizer. */
-const DROPPED_WORDS = new Set([
-  "HIGH_PRIORITY",
-  "LOW_PRIORITY",
-  "DELAYED",
-  "SQL_NO_CACHE",
-  "SQL_CACHE",
-  "SQL_CALC_FOUND_ROWS",
-  "SQL_SMALL_RESULT",
-  "SQL_BIG_RESULT",
-  "SQL_BUFFER_RESULT",
-  "BINARY",
-  "_UTF8MB4",
-  "_UTF8MB3",
-  "_UTF8",
-  "_LATIN1",
-  "_ASCII",
-]);
-
-const UNITS: Readonly<Record<string, readonly [modifier: string, factor: number]>> = {
-  SECOND: ["seconds", 1],
-  MINUTE: ["minutes", 1],
-  HOUR: ["hours", 1],
-  DAY: ["days", 1],
-  WEEK: ["days", 7],
-  MONTH: ["months", 1],
-  QUARTER: ["months", 3],
-  YEAR: ["years", 1],
-};
-
 /** The schemas that live in temporary tables named `schema.TABLE`. */
 const VIRTUAL_SCHEMAS = new Set(["information_schema", "performance_schema"]);
-
-/** After these a name is a table, or a clause begins; either way an item of the select list has ended. */
-const SELECT_LIST_ENDS = new Set([
-  "FROM",
-  "WHERE",
-  "GROUP",
-  "HAVING",
-  "ORDER",
-  "LIMIT",
-  "UNION",
-  "INTO",
-  "FOR",
-  "WINDOW",
-  "EXCEPT",
-  "INTERSECT",
-  "PROCEDURE",
-  "LOCK",
-]);
-
-/** Words that cannot be a column's alias, and after which another word cannot be one. */
-const OPERATOR_WORDS = new Set([
-  ...["AND", "OR", "XOR", "NOT", "IS", "IN", "LIKE", "BETWEEN", "DIV", "MOD", "DISTINCT", "ALL", "CASE", "WHEN"],
-  ...["THEN", "ELSE", "END", "NULL", "TRUE", "FALSE", "AS", "INTERVAL", "COLLATE", "SELECT", "ESCAPE", "BINARY"],
-  ...["CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "DISTINCTROW", "UNKNOWN", "REGEXP", "RLIKE", "OVER"],
-  ...["SQL_CALC_FOUND_ROWS", "SQL_NO_CACHE", "STRAIGHT_JOIN", "EXISTS"],
-]);
-
-function isName(token: Token | undefined): token is Token {
-  return token !== undefined && (token.kind === "word" || token.kind === "name");
-}
-
-function isOperator(token: Token | undefined, value: string): boolean {
-  return token?.kind === "operator" && token.value === value;
-}
-
-function endsOperand(token: Token | undefined): boolean {
-  if (token === undefined) return false;
-  if (token.kind === "operator") return token.value === ")";
-  return token.kind !== "word" || !OPERATOR_WORDS.has(token.upper) || token.upper === "END" || token.upper === "NULL";
-}
 
 class Translator {
   readonly #tokens: readonly Token[];
@@ -154,86 +73,13 @@ class Translator {
     this.#partner = matchParentheses(tokens);
     const places = new Set(tokens.filter(({ kind }) => kind === "parameter").map(({ start }) => start));
     this.#parameters = new Map([...places].sort((a, b) => a - b).map((place, index) => [place, index]));
-    this.#aliases = this.#nameItems();
+    this.#aliases = nameItems(tokens, this.#partner, context.source);
   }
 
   translate(): Translation {
     const marked = this.emit(0, this.#tokens.length, 0);
-    const parameters: number[] = [];
-    const sql = marked.replace(new RegExp(`${MARK}(\\d+);`, "g"), (_, index: string) => {
-      parameters.push(Number(index));
-      return "?";
-    });
+    const { sql, parameters } = resolveParameters(marked);
     return { sql, parameters, parameterCount: this.#parameters.size, schemas: this.#schemas };
-  }
-
-  /** Gives every unnamed item of the outermost select list the name that MySQL would: its own text. */
-  #nameItems(): Map<number, string> {
-    const names = new Map<number, string>();
-    const tokens = this.#tokens;
-    const opening = tokens[0]?.upper ?? "";
-    if (opening !== "SELECT" && opening !== "WITH" && opening !== "(") return names;
-    let at = 0;
-    // Past the parentheses of WITH, or into those around the first SELECT.
-    while (at < tokens.length && tokens[at]?.upper !== "SELECT") {
-      const partner = this.#partner[at] ?? -1;
-      at = partner > at && opening === "WITH" ? partner + 1 : at + 1;
-    }
-    let start = ++at;
-    while (["DISTINCT", "ALL", "DISTINCTROW"].includes(tokens[start]?.upper ?? "") || this.#dropped(start)) start++;
-    for (at = start; at <= tokens.length; at++) {
-      const token = tokens[at];
-      const ends = token === undefined || isOperator(token, ")") ||
-        (token.kind === "word" && SELECT_LIST_ENDS.has(token.upper) && !isOperator(tokens[at - 1], "."));
-      if (ends || isOperator(token, ",")) {
-        const name = this.#nameOfItem(start, at);
-        if (name !== undefined) names.set(at - 1, name);
-        start = at + 1;
-        if (ends) break;
-      } else if ((this.#partner[at] ?? -1) > at) at = this.#partner[at] ?? at;
-    }
-    return names;
-  }
-
-  #nameOfItem(start: number, end: number): string | undefined {
-    const last = this.#tokens[end - 1];
-    const first = this.#tokens[start];
-    if (end <= start || last === undefined || first === undefined || isOperator(last, "*")) return undefined;
-    const before = end - 2 >= start ? this.#tokens[end - 2] : undefined;
-    if (before?.upper === "AS") return undefined;
-    const canBeAlias = last.kind === "string" || (isName(last) && !OPERATOR_WORDS.has(last.upper));
-    if (canBeAlias && endsOperand(before) && !isOperator(before, ".") && !this.#isUnit(start, end - 1)) {
-      return undefined;
-    }
-    if (this.#isChain(start, end)) return undefined;
-    if (end === start + 1 && last.kind === "string") return last.value;
-    return this.#context.source.slice(first.start, last.end);
-  }
-
-  #isUnit(start: number, at: number): boolean {
-    if (!((this.#tokens[at]?.upper ?? "") in UNITS)) return false;
-    for (let back = at; back >= start; back--) if (this.#tokens[back]?.upper === "INTERVAL") return true;
-    return false;
-  }
-
-  #isChain(start: number, end: number): boolean {
-    for (let at = start; at < end; at++) {
-      const token = this.#tokens[at];
-      if (
-        (at - start) % 2 === 0
-          ? !isName(token) || (token.kind === "word" && OPERATOR_WORDS.has(token.upper))
-          : !isOperator(token, ".")
-      ) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  #dropped(at: number): boolean {
-    const token = this.#tokens[at];
-    return token?.kind === "word" && DROPPED_WORDS.has(token.upper) && !isOperator(this.#tokens[at + 1], "(") &&
-      !isOperator(this.#tokens[at - 1], ".");
   }
 
   /** Translates the tokens from `start` to `end`. `depth` counts nested function calls. */
@@ -266,7 +112,7 @@ class Translator {
         out.push(`x'${token.value}'`);
         return at + 1;
       case "parameter":
-        out.push(`${MARK}${this.#parameters.get(token.start)};`);
+        out.push(markParameter(this.#parameters.get(token.start) ?? 0));
         return at + 1;
       case "system-variable":
         out.push(this.#context.systemVariable(token.value));
@@ -301,7 +147,7 @@ class Translator {
     const like = this.#tokens[at - 1]?.upper === "LIKE";
     // "a" 'b' is one string.
     while (at < end && this.#tokens[at]?.kind === "string") value += this.#tokens[at++]?.value ?? "";
-    out.push(this.#context.rawBytes ? quoteBytes(value) : quoteString(value));
+    out.push(this.#context.rawBytes ? quoteRaw(value) : quoteString(value));
     if (like && value.includes("\\") && this.#tokens[at]?.upper !== "ESCAPE") out.push("ESCAPE '\\'");
     return at;
   }
@@ -427,7 +273,7 @@ class Translator {
         break;
       case "_BINARY":
         if (following?.kind === "string") {
-          out.push(hexLiteral(this.#context.rawBytes ? latin1Bytes(following.value) : encodeText(following.value)));
+          out.push(quoteBytes(this.#context.rawBytes ? rawBytesOf(following.value) : encodeText(following.value)));
           return at + 2;
         }
         break;
@@ -475,7 +321,7 @@ class Translator {
         break;
       }
     }
-    if (this.#dropped(at)) return at + 1;
+    if (isDropped(tokens, at)) return at + 1;
     return this.#emitChain(at, end, out);
   }
 
@@ -594,21 +440,6 @@ class Translator {
     if (!named) out.push(`AS ${quoteName(table)}`);
     return at;
   }
-}
-
-function latin1Bytes(value: string): Uint8Array {
-  return Uint8Array.from(value, (char) => char.charCodeAt(0));
-}
-
-function hexLiteral(bytes: Uint8Array): string {
-  return `x'${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}'`;
-}
-
-/** A literal of a statement that is not UTF-8 as a whole: text if it is UTF-8 itself, bytes otherwise. */
-function quoteBytes(value: string): string {
-  const bytes = latin1Bytes(value);
-  const decoded = decodeText(bytes);
-  return decoded.includes("\ufffd") ? hexLiteral(bytes) : quoteString(decoded);
 }
 
 /** `operand + INTERVAL …`; whole days added to a date give a date. */

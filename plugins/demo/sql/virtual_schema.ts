@@ -8,7 +8,7 @@
  */
 import type { Catalog, CatalogColumn, CatalogTable } from "./catalog.ts";
 import type { Sqlite } from "./sqlite.ts";
-import { quoteName } from "./translate.ts";
+import { quoteName } from "./quoting.ts";
 import type { Value } from "./value_type.ts";
 import type { SystemVariables } from "./variables.ts";
 

@@ -4,7 +4,8 @@
  * @module
  */
 import { Database } from "../../../../plugins/demo/sql/database.ts";
-import { type Outcome, readScript, Session } from "../../../../plugins/demo/sql/session.ts";
+import { readScript } from "../../../../plugins/demo/sql/script.ts";
+import { type Outcome, Session } from "../../../../plugins/demo/sql/session.ts";
 import { SqlError } from "../../../../plugins/demo/sql/sql_error.ts";
 import { textOfValue } from "../../../../plugins/demo/sql/value_type.ts";
 

@@ -2,7 +2,7 @@ import { StatementSync } from "node:sqlite";
 import { assertEquals, assertRejects } from "@std/assert";
 import { ColumnFlag, ColumnType } from "../../../../lib/protocol/column_type.ts";
 import { ServerStatus } from "../../../../lib/protocol/status.ts";
-import { readScript } from "../../../../plugins/demo/sql/session.ts";
+import { readScript } from "../../../../plugins/demo/sql/script.ts";
 import { SqlError } from "../../../../plugins/demo/sql/sql_error.ts";
 import { Desk, failure, rows, run } from "./desk.ts";
 
