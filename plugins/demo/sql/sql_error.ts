@@ -96,6 +96,7 @@ function qualified(name: string, database: string): [string, string] {
 
 const RULES: readonly Rule[] = [
   [/near "(.*?)": syntax error/s, ([, word = ""], { source }) => near(word, source)],
+  [/'(\w+)' is not a function/, ([, word = ""], { source }) => near(word, source)],
   [/unrecognized token: "(.*?)"/s, ([, word = ""], { source }) => near(word, source)],
   [/incomplete input/, (_, { source }) => near("", source)],
   [/no such table: ([^\n]+?)(?: in .*)?$/s, ([, name = ""], { database, source }) => {
