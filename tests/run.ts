@@ -8,6 +8,7 @@
  */
 
 import { findInstallation, KINDS } from "./servers/installation.ts";
+import { holdTempDir, removeTempDir } from "./servers/leash.ts";
 import { PROJECT } from "./servers/proxy.ts";
 import { SHARED_VARIABLE, type SharedServers, startShared } from "./servers/servers.ts";
 
@@ -47,7 +48,8 @@ export function readReport(xml: string): Totals {
 }
 
 async function runTests(args: readonly string[], shared: SharedServers): Promise<{ success: boolean; totals: Totals }> {
-  const report = await Deno.makeTempFile({ prefix: "mysql-proxy-test-", suffix: ".xml" });
+  const folder = await holdTempDir("report");
+  const report = `${folder}/report.xml`;
   // The end of an interrupted run is up to this process.
   const wait = () => {};
   Deno.addSignalListener("SIGINT", wait);
@@ -58,10 +60,11 @@ async function runTests(args: readonly string[], shared: SharedServers): Promise
       env: { [SHARED_VARIABLE]: JSON.stringify(shared) },
       stdin: "null",
     }).spawn().status;
-    return { success, totals: readReport(await Deno.readTextFile(report)) };
+    // An interrupted run leaves no report.
+    return { success, totals: readReport(await Deno.readTextFile(report).catch(() => "")) };
   } finally {
     Deno.removeSignalListener("SIGINT", wait);
-    await Deno.remove(report).catch(() => {});
+    await removeTempDir(folder);
   }
 }
 

@@ -1,5 +1,13 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { CAPABILITY, little, preparedTranscript, RawClient, statementId, transcript } from "./raw_client.ts";
+import {
+  CAPABILITY,
+  little,
+  preparedTranscript,
+  RawClient,
+  type RawPacket,
+  statementId,
+  transcript,
+} from "./raw_client.ts";
 import { scenario } from "./scenario.ts";
 
 const COMMAND = {
@@ -36,7 +44,7 @@ for (const capabilities of [CAPABILITY.DEPRECATE_EOF, 0n]) {
       const rows = await client.response("fetch");
       // 10, 10 and 5 rows, each with an end; then an error or nothing more.
       if (fetches < 3) assertEquals(rows.length, fetches < 2 ? 11 : 6);
-      seen.push(...transcript(rows));
+      seen.push(...withoutTexts(rows));
     }
     // Other commands may come while the cursor is open.
     await client.send(COMMAND.STMT_EXECUTE, id, READ_ONLY_CURSOR, little(1, 4));
@@ -47,7 +55,7 @@ for (const capabilities of [CAPABILITY.DEPRECATE_EOF, 0n]) {
     await client.send(COMMAND.STMT_RESET, id);
     seen.push(...transcript(await client.response("one")));
     await client.send(COMMAND.STMT_FETCH, id, little(3, 4));
-    seen.push(...transcript(await client.response("one")));
+    seen.push(...withoutTexts(await client.response("one")));
     // Closing a statement has no answer.
     await client.send(COMMAND.STMT_CLOSE, id);
     seen.push(...transcript(await client.query("SELECT 'after'")));
@@ -81,6 +89,14 @@ for (const capabilities of [CAPABILITY.DEPRECATE_EOF, 0n]) {
     assertStringIncludes(text, "1500000");
     return [...preparedTranscript(prepared), ...transcript(executed)];
   });
+}
+
+/** Packets as text; of errors, only the code and state, because MariaDB's texts name the statement by its number. */
+function withoutTexts(packets: readonly RawPacket[]): string[] {
+  return transcript(packets.map(({ sequence, payload }) => ({
+    sequence,
+    payload: payload[0] === 0xff ? payload.subarray(0, 9) : payload,
+  })));
 }
 
 /** What the server sends when it opens a cursor: metadata, and an end that says so. */
