@@ -68,11 +68,10 @@ export function parseOk(payload: Uint8Array, capabilities: bigint): OkPacket {
   } else if (hasCapability(capabilities, Capability.CLIENT_TRANSACTIONS)) {
     status = reader.u16();
   }
-  if (!hasCapability(capabilities, Capability.CLIENT_SESSION_TRACK)) {
-    return { affectedRows, lastInsertId, status, warnings, info: reader.restText(), sessionState: [] };
-  }
+  // The documentation has the rest of the packet as info without session tracking; servers send its length all the same.
   const info = reader.remaining > 0 ? reader.lenencText() : "";
-  const tracked = status & ServerStatus.SERVER_SESSION_STATE_CHANGED && reader.remaining > 0;
+  const tracked = hasCapability(capabilities, Capability.CLIENT_SESSION_TRACK) &&
+    (status & ServerStatus.SERVER_SESSION_STATE_CHANGED) !== 0 && reader.remaining > 0;
   const sessionState = tracked ? parseSessionState(reader.lenencBytes()) : [];
   return { affectedRows, lastInsertId, status, warnings, info, sessionState };
 }
@@ -96,7 +95,6 @@ export function encodeOk(
   const writer = new PayloadWriter().u8(header).lenencInt(ok.affectedRows ?? 0).lenencInt(ok.lastInsertId ?? 0);
   if (hasCapability(capabilities, Capability.CLIENT_PROTOCOL_41)) writer.u16(status).u16(ok.warnings ?? 0);
   else if (hasCapability(capabilities, Capability.CLIENT_TRANSACTIONS)) writer.u16(status);
-  if (!track) return writer.text(info).finish();
   if (info !== "" || sessionState.length > 0) writer.lenencText(info);
   if (sessionState.length > 0) writer.lenencBytes(sessionState);
   return writer.finish();

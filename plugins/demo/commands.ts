@@ -121,9 +121,7 @@ export class Commands {
     if (outcome.kind === "ok") {
       const { affectedRows, lastInsertId, info } = outcome;
       const sessionState = this.#sessionState();
-      // Where session tracking is not agreed on, clients differ in how they read the text; it is only for show.
-      const shown = hasCapability(capabilities, Capability.CLIENT_SESSION_TRACK) ? info : "";
-      response.add(encodeOk({ affectedRows, lastInsertId, info: shown, status, sessionState }, capabilities));
+      response.add(encodeOk({ affectedRows, lastInsertId, info, status, sessionState }, capabilities));
     } else await response.addAll(rowPayloads(outcome, format, status, capabilities));
   }
 

@@ -88,8 +88,15 @@ Deno.test("parseOk() reads an OK packet that ends a result set", () => {
   assertEquals(encodeOk({ status: 0x22 }, TRACK, END_HEADER), payload);
 });
 
-Deno.test("parseOk() takes the rest as info without session tracking, and no status before 4.1", () => {
-  assertEquals(parseOk(hex("00 00 00 0200 0000 6869"), PLAIN).info, "hi");
+Deno.test("parseOk() reads the length of info also without session tracking", () => {
+  // MySQL 9.7.4 and MariaDB 10.11.19 alike: insert into t values (1), (2).
+  const info = "Records: 2  Duplicates: 0  Warnings: 0";
+  const payload = Uint8Array.of(...hex("00 02 00 0200 0000 26"), ...new TextEncoder().encode(info));
+  assertEquals(parseOk(payload, PLAIN), { ...nothing, affectedRows: 2, info });
+  assertEquals(encodeOk({ affectedRows: 2, status: 2, info }, PLAIN), payload);
+});
+
+Deno.test("parseOk() has no status before 4.1", () => {
   assertEquals(parseOk(hex("00 05 00"), 0n), { ...nothing, affectedRows: 5, status: 0 });
 });
 
