@@ -27,14 +27,17 @@ export class Listener {
   }
 
   /**
-   * Opens a listener. Several on one TCP address, also in different threads, share a socket; port 0 too.
+   * Opens a listener.
    *
+   * @param use `shared`: those on one TCP address, also in different threads, share a socket, and a port of 0 is the same
+   *   one for all of them; `alone`: the socket is this listener's own.
    * @throws {NetError} `cannot-listen`
    */
-  static open(address: Address): Listener {
+  static open(address: Address, use: "shared" | "alone"): Listener {
     try {
       if (address.transport === "unix") return new Listener(Deno.listen({ transport: "unix", path: address.path }));
-      const options = { hostname: address.hostname, port: address.port, loadBalanced: true, tcpBacklog: BACKLOG };
+      const { hostname, port } = address;
+      const options = { hostname, port, loadBalanced: use === "shared", tcpBacklog: BACKLOG };
       return new Listener(Deno.listen(options));
     } catch (cause) {
       throw new NetError("cannot-listen", `Cannot listen on ${formatAddress(address)}: ${why(cause)}`, { cause });

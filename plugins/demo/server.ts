@@ -4,8 +4,8 @@
  * @module
  */
 import { type Address, formatAddress } from "../../lib/net/address.ts";
+import { Listener } from "../../lib/net/listener.ts";
 import { Connection } from "./connection.ts";
-import { LoopbackListener } from "./listener.ts";
 import type { Database } from "./sql/database.ts";
 import type { SessionServer } from "./sql/session.ts";
 import { SqlError } from "./sql/sql_error.ts";
@@ -26,7 +26,7 @@ export interface DemoServerOptions {
 
 /** A server on a loopback port of the system's choice. */
 export class DemoServer {
-  readonly #listener: LoopbackListener;
+  readonly #listener: Listener;
   readonly #options: DemoServerOptions;
   readonly #identity: ServerIdentity;
   readonly #connections = new Map<number, Connection>();
@@ -35,16 +35,17 @@ export class DemoServer {
   #accepting: Promise<void> | undefined;
   #lastConnectionId = 0;
 
-  private constructor(listener: LoopbackListener, options: DemoServerOptions) {
+  private constructor(listener: Listener, options: DemoServerOptions) {
     this.#listener = listener;
     this.#options = options;
-    const { port } = listener.address;
+    const { port } = this.address;
     this.#identity = { hostname: options.name, port, serverId: options.serverId, readOnly: options.readOnly };
   }
 
   /** Opens the listener and starts to accept. @throws {NetError} `cannot-listen` */
   static open(options: DemoServerOptions): DemoServer {
-    const server = new DemoServer(LoopbackListener.open(), options);
+    const listener = Listener.open({ transport: "tcp", hostname: "127.0.0.1", port: 0 }, "alone");
+    const server = new DemoServer(listener, options);
     server.#accepting = server.#accept();
     return server;
   }
@@ -54,7 +55,9 @@ export class DemoServer {
   }
 
   get address(): Extract<Address, { transport: "tcp" }> {
-    return this.#listener.address;
+    const { address } = this.#listener;
+    if (address.transport !== "tcp") throw new TypeError("The demo listens on TCP alone");
+    return address;
   }
 
   /** The address as options take it. */

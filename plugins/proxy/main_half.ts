@@ -52,7 +52,7 @@ export async function startMain({ values: all, log, threads }: MainContext): Pro
 }
 
 async function reserve(address: Address): Promise<Listener | undefined> {
-  if (address.transport === "tcp") return Listener.open(address);
+  if (address.transport === "tcp") return Listener.open(address, "shared");
   await removeStaleSocket(address.path);
   return undefined;
 }

@@ -32,7 +32,7 @@ export class ProxyThread implements ThreadHalf {
     for (const [position, address] of setup.listen.entries()) {
       // A Unix socket has one owner.
       if (address.transport === "unix" && position % threads !== index) continue;
-      this.#listeners.push(Listener.open(address));
+      this.#listeners.push(Listener.open(address, "shared"));
     }
     for (const listener of this.#listeners) this.#serve(listener, listener.address.transport === "tcp");
     const tick = Math.min(LONGEST_TICK, Math.max(SHORTEST_TICK, Math.min(setup.readTimeout, setup.writeTimeout) / 4));

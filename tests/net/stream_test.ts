@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertNotEquals, assertRejects } from "@std/assert";
 import { connect } from "../../lib/net/connect.ts";
 import { Listener, removeStaleSocket } from "../../lib/net/listener.ts";
 import { NetError } from "../../lib/net/net_error.ts";
@@ -33,6 +33,8 @@ async function readAll(conn: Deno.Conn): Promise<number> {
   for (let read = await conn.read(buffer); read !== null; read = await conn.read(buffer)) total += read;
   return total;
 }
+
+const ANY = { transport: "tcp", hostname: "127.0.0.1", port: 0 } as const;
 
 const options = { sanitizeOps: false, sanitizeResources: false };
 
@@ -161,16 +163,21 @@ Deno.test("connect() gives up after its time", async () => {
 });
 
 Deno.test("Listener shares a TCP port between openers, also port 0, and names one that is taken", async () => {
-  const one = Listener.open({ transport: "tcp", hostname: "127.0.0.1", port: 0 });
-  const two = Listener.open({ transport: "tcp", hostname: "127.0.0.1", port: 0 });
+  const one = Listener.open(ANY, "shared");
+  const two = Listener.open(ANY, "shared");
   assertEquals(one.address, two.address);
-  one.close();
-  two.close();
+  const other = Listener.open(ANY, "alone");
+  assertNotEquals(other.address, one.address);
+  for (const listener of [one, two, other]) listener.close();
   assertEquals(await one.accept(() => {}), undefined);
 
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const address = { transport: "tcp", hostname: "127.0.0.1", port: taken.addr.port } as const;
-  await assertRejects(() => Promise.resolve().then(() => Listener.open(address)), NetError, "the address is in use");
+  await assertRejects(
+    () => Promise.resolve().then(() => Listener.open(address, "alone")),
+    NetError,
+    "the address is in use",
+  );
   taken.close();
 });
 
