@@ -4,6 +4,7 @@
  * @module
  */
 
+import "../servers/node_process.ts";
 import * as mariadb from "mariadb";
 import { type Connection, type ConnectionOptions, createConnection } from "mysql2/promise";
 import { APP } from "../servers/users.ts";
