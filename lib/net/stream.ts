@@ -7,6 +7,7 @@
  * @module
  */
 import { formatAddress } from "./address.ts";
+import { type SocketHandle, type SocketIo, socketIo } from "./socket_io.ts";
 import { turn } from "./turn.ts";
 
 /** What a stream does with the bytes it reads. */
@@ -48,6 +49,8 @@ const spare: Uint8Array<ArrayBuffer>[] = [];
 /** One socket. */
 export class Stream {
   readonly #conn: Deno.Conn;
+  readonly #io: SocketIo;
+  readonly #handle: SocketHandle;
   #buffer = new Uint8Array(SMALL);
   /** Reads in a row that filled less than a quarter of the buffer. */
   #sparse = 0;
@@ -62,6 +65,7 @@ export class Stream {
 
   constructor(conn: Deno.Conn) {
     this.#conn = conn;
+    ({ io: this.#io, handle: this.#handle } = socketIo(conn));
     // Without it small packets wait 40 ms for an acknowledgement (measured).
     if (isTcp(conn)) conn.setNoDelay(true);
   }
@@ -94,15 +98,18 @@ export class Stream {
   async run(handler: StreamHandler): Promise<StreamEnd> {
     this.#handler = handler;
     let sinceTurn = 0;
+    let view: Uint8Array = EMPTY;
     let end: StreamEnd = { kind: "closed" };
     try {
       for (;;) {
         const bulk = handler.busy() ? spare.pop() ?? new Uint8Array(BULK) : undefined;
         const buffer = bulk ?? this.#buffer;
-        const read = await this.#conn.read(buffer);
-        if (read === null) break;
+        const read = await this.#io.read(this.#handle, buffer);
+        if (read === 0) break;
+        // Packets of one kind tend to have one length, and a new view costs more than the comparison.
+        if (view.buffer !== buffer.buffer || view.length !== read) view = buffer.subarray(0, read);
         if (this.#state === "open") {
-          const wait = handler.data(buffer.subarray(0, read));
+          const wait = handler.data(view);
           if (wait !== undefined) await wait;
         }
         if (bulk !== undefined) {
@@ -133,7 +140,7 @@ export class Stream {
     if (this.#writing === 0) {
       this.#writing = 1;
       this.#view = view;
-      return this.#lastWrite = this.#conn.write(view).then(this.#wrote, this.#couldNotWrite);
+      return this.#lastWrite = this.#io.write(this.#handle, view).then(this.#wrote, this.#couldNotWrite);
     }
     // Rare: something of the proxy's own goes out while a chunk is being written. The copy keeps `view` free.
     const copy = view.slice();
@@ -158,7 +165,7 @@ export class Stream {
   async #writeRest(view: Uint8Array, written: number): Promise<void> {
     try {
       while (written < view.length && this.#writeFailed === undefined && this.#state !== "closed") {
-        written += await this.#conn.write(view.subarray(written));
+        written += await this.#io.write(this.#handle, view.subarray(written));
       }
       this.#writing--;
     } catch (error) {
