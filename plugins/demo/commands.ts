@@ -19,8 +19,10 @@ import type { SessionStateChange } from "../../lib/protocol/session_state.ts";
 import { ServerStatus } from "../../lib/protocol/status.ts";
 import { decodeText, encodeText } from "../../lib/protocol/text.ts";
 import { parameterValue, type Response, rowPayloads } from "./response.ts";
+import { execute, prepare, type Prepared } from "./sql/execute.ts";
+import type { Outcome } from "./sql/outcome.ts";
 import { readScript } from "./sql/script.ts";
-import type { Outcome, Prepared, Session } from "./sql/session.ts";
+import type { Session } from "./sql/session.ts";
 import { SqlError, syntaxError } from "./sql/sql_error.ts";
 
 /** A prepared statement and what the client has sent for it. */
@@ -110,7 +112,7 @@ export class Commands {
     const several = this.#multiStatements ?? hasCapability(capabilities, Capability.CLIENT_MULTI_STATEMENTS);
     if (second !== undefined && !several) throw syntaxError(script.source.slice(second.start));
     for (let index = 0; index < script.statements.length; index++) {
-      const outcome = await this.#session.execute(script, index);
+      const outcome = await execute(this.#session, script, index);
       await this.#answer(outcome, "text", index + 1 < script.statements.length, response);
     }
   }
@@ -136,7 +138,7 @@ export class Commands {
   async #fieldList(payload: Uint8Array, response: Response): Promise<void> {
     const table = new PayloadReader(payload, 1).nulText().replaceAll("`", "``");
     const capabilities = this.#agreed();
-    const { columns } = await this.#session.prepare(readScript(encodeText(`SELECT * FROM \`${table}\``)));
+    const { columns } = await prepare(this.#session, readScript(encodeText(`SELECT * FROM \`${table}\``)));
     for (const column of columns) response.add(encodeColumnDefinition({ ...column, defaultValue: null }, capabilities));
     response.add(encodeResultSetEnd(this.#session.status, 0, capabilities));
   }
@@ -149,7 +151,7 @@ export class Commands {
         `Can't create more than max_prepared_stmt_count statements (current value: ${STATEMENT_LIMIT})`,
       );
     }
-    const prepared = await this.#session.prepare(readScript(sql));
+    const prepared = await prepare(this.#session, readScript(sql));
     const statementId = ++this.#lastStatementId;
     this.#statements.set(statementId, { prepared, types: [], longData: new Map() });
     const { columns, parameterCount } = prepared;
@@ -192,7 +194,7 @@ export class Commands {
     );
     longData.clear();
     // A cursor is not opened even if asked for: all rows follow at once, which the protocol allows.
-    await this.#answer(await this.#session.execute(script, 0, values), "binary", false, response);
+    await this.#answer(await execute(this.#session, script, 0, values), "binary", false, response);
   }
 
   #statementCommand(command: StatementCommand, response: Response): void {

@@ -17,11 +17,11 @@ import { ServerStatus } from "../../lib/protocol/status.ts";
 import { Commands } from "./commands.ts";
 import { DEFAULT_PLUGIN, Login, newNonce } from "./login.ts";
 import { Response } from "./response.ts";
+import type { Process } from "./sql/schema_sources.ts";
 import { Session, type SessionServer } from "./sql/session.ts";
 import { SqlError } from "./sql/sql_error.ts";
 import { CHARSET_TEXT } from "./sql/value_type.ts";
 import { MAX_ALLOWED_PACKET, SERVER_VERSION } from "./sql/variables.ts";
-import type { Process } from "./sql/virtual_schema.ts";
 
 /** What the servers can do; no TLS, no compression, no LOAD DATA LOCAL. */
 export const CAPABILITIES = Capability.CLIENT_LONG_PASSWORD | Capability.CLIENT_FOUND_ROWS |
@@ -94,13 +94,13 @@ export class Connection {
   /** Cuts the connection off. */
   close(): void {
     this.#ended = true;
-    this.#session.interrupt();
+    this.#session.interruption.raise();
     this.#stream.destroy();
   }
 
   /** KILL: what runs ends with error 1317, and then the connection if that is meant. */
   kill(what: "query" | "connection"): void {
-    this.#session.interrupt();
+    this.#session.interruption.raise();
     if (what === "query") return;
     this.#ended = true;
     if (this.#pump === undefined) this.#finish();

@@ -8,7 +8,7 @@ import { ColumnType } from "../../lib/protocol/column_type.ts";
 import type { BinaryValue, DateTimeValue, TimeValue } from "../../lib/protocol/binary_value.ts";
 import { encodePackets, fragmentCount } from "../../lib/protocol/packet.ts";
 import { type ResultSet, resultSetPayloads } from "../../lib/protocol/result_set.ts";
-import type { Outcome } from "./sql/session.ts";
+import type { RowsOutcome } from "./sql/outcome.ts";
 import { isFloatType, isTimeType, textOfValue, type Value } from "./sql/value_type.ts";
 
 /** So many bytes of an answer are written at a time. */
@@ -99,7 +99,7 @@ function binaryOf(value: Value, column: ColumnDefinition): BinaryValue | string 
 
 /** The payloads of a result set, in the text or the binary protocol. */
 export function* rowPayloads(
-  { columns, rows }: Extract<Outcome, { kind: "rows" }>,
+  { columns, rows }: RowsOutcome,
   format: ResultSet["format"],
   status: number,
   capabilities: bigint,

@@ -5,6 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import { decodeText, encodeText } from "../../../lib/protocol/text.ts";
+import type { Value } from "./value_type.ts";
 
 /** Marks a parameter in a half-built text; literals with control characters never appear as they are. */
 const MARK = "\x01";
@@ -45,6 +46,13 @@ export function quoteString(value: string): string {
 /** Bytes as a SQL literal. */
 export function quoteBytes(bytes: Uint8Array): string {
   return `x'${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("hex")}'`;
+}
+
+/** Any value as a SQL literal. */
+export function quoteValue(value: Value): string {
+  if (value === null) return "NULL";
+  if (typeof value === "string") return quoteString(value);
+  return value instanceof Uint8Array ? quoteBytes(value) : String(value);
 }
 
 /** One character per byte, for statements that are not UTF-8 as a whole. */

@@ -4,8 +4,10 @@
  * @module
  */
 import { Database } from "../../../../plugins/demo/sql/database.ts";
+import { execute } from "../../../../plugins/demo/sql/execute.ts";
+import type { Outcome } from "../../../../plugins/demo/sql/outcome.ts";
 import { readScript } from "../../../../plugins/demo/sql/script.ts";
-import { type Outcome, Session } from "../../../../plugins/demo/sql/session.ts";
+import { Session } from "../../../../plugins/demo/sql/session.ts";
 import { SqlError } from "../../../../plugins/demo/sql/sql_error.ts";
 import { textOfValue } from "../../../../plugins/demo/sql/value_type.ts";
 
@@ -37,7 +39,7 @@ export class Desk implements Disposable {
 export async function run(session: Session, sql: string | Uint8Array): Promise<Outcome> {
   const script = readScript(typeof sql === "string" ? new TextEncoder().encode(sql) : sql);
   let outcome: Outcome | undefined;
-  for (let index = 0; index < script.statements.length; index++) outcome = await session.execute(script, index);
+  for (let index = 0; index < script.statements.length; index++) outcome = await execute(session, script, index);
   if (outcome === undefined) throw new Error("No statement");
   return outcome;
 }

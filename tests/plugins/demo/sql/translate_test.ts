@@ -1,7 +1,8 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { SqlError } from "../../../../plugins/demo/sql/sql_error.ts";
 import { tokenize } from "../../../../plugins/demo/sql/token.ts";
-import { translate, type TranslationContext } from "../../../../plugins/demo/sql/translate.ts";
+import { translate } from "../../../../plugins/demo/sql/translate.ts";
+import type { TranslationContext } from "../../../../plugins/demo/sql/translation.ts";
 import { rewriteDelete, rewriteInsert, rewriteUpdate } from "../../../../plugins/demo/sql/write_statement.ts";
 
 function context(source: string, sleeps: string[] = []): TranslationContext {
@@ -30,6 +31,7 @@ const CASES: readonly (readonly [mysql: string, sqlite: string])[] = [
   ["SELECT a FROM `t` x", 'SELECT a FROM "t" x'],
   ["SELECT shop.t.a, t.* FROM `shop`.`t`", 'SELECT "t"."a" , "t".* FROM "t"'],
   ['SELECT "x" a', "SELECT 'x' a"],
+  ["SELECT 1 `AND`", 'SELECT 1 "AND"'],
   ["SELECT 1+1", 'SELECT 1 + 1 AS "1+1"'],
   ["SELECT 'it''s'", "SELECT 'it''s' AS \"it's\""],
   ["SELECT NOW() n", "SELECT datetime('now') n"],
