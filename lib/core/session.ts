@@ -7,63 +7,19 @@
  *
  * @module
  */
-import {
-  Capability,
-  Command,
-  encodeErr,
-  encodePacket,
-  ErrorNumber,
-  hasCapability,
-  HEADER_LENGTH,
-  PacketCollector,
-  PacketWalker,
-  parseHandshake,
-  parseHandshakeResponse,
-  ProtocolError,
-  ResponseTracker,
-  responseWithoutCapabilities,
-  withoutCapabilities,
-} from "../protocol/mod.ts";
+import { Command, encodeErr, encodePacket, ErrorNumber, HEADER_LENGTH, ProtocolError } from "../protocol/mod.ts";
 import type { Backends } from "./backends.ts";
+import { type ClientPackets, Conversation } from "./conversation.ts";
+import type { Effects, Side } from "./effects.ts";
+import { Login, type Refusal } from "./login.ts";
 import { EVENT_NUMBER, nextState, type State, STATE_NUMBER, STATES } from "./state.ts";
-
-/** The side of the client, or that of the server. */
-export type Side = "client" | "server";
-
-/** What a session wants done. Calls come in order and while an event is being handled, never later. */
-export interface Effects {
-  /** Open a connection to backend `index`; answer with `connected` or `connectFailed`. */
-  connect(index: number): void;
-  /** Give up the connection that is open or being opened, without a word. */
-  drop(): void;
-  /** Write `bytes`, which may be used until the event's call has returned and the write is done. */
-  send(to: Side, bytes: Uint8Array): void;
-  /** Close a side after everything sent to it is written. */
-  close(side: Side): void;
-  /** A backend's state changed. */
-  backendChanged(index: number, up: boolean, reason: string): void;
-  /** Something that an operator wants to know; one line. */
-  report(level: "warning" | "info" | "debug", text: string): void;
-}
-
-/** Capabilities that are taken out of what both sides are offered: the proxy would lose sight of the packets. */
-const HIDDEN_CAPABILITIES = Capability.CLIENT_SSL | Capability.CLIENT_COMPRESS |
-  Capability.CLIENT_ZSTD_COMPRESSION_ALGORITHM;
-
-/** The largest packet that a login may hold: far more than connection attributes (64 KB) or a Kerberos ticket take. */
-const LOGIN_PACKET_LIMIT = 1 << 20;
-
-const OK = 0x00;
-const ERR = 0xff;
-const AUTH_MORE_DATA = 0x01;
-/** After this byte in an AuthMoreData packet of caching_sha2_password the server's OK follows by itself. */
-const FAST_AUTH_SUCCESS = 0x03;
 
 const ON = EVENT_NUMBER;
 const READ_QUERY = STATE_NUMBER.READ_QUERY;
 const READ_QUERY_RESULT = STATE_NUMBER.READ_QUERY_RESULT;
 const READ_LOCAL_INFILE_DATA = STATE_NUMBER.READ_LOCAL_INFILE_DATA;
 const READ_LOCAL_INFILE_RESULT = STATE_NUMBER.READ_LOCAL_INFILE_RESULT;
+const CLOSE_SERVER = STATE_NUMBER.CLOSE_SERVER;
 
 const CLIENT_SPEAKS: ReadonlySet<State> = new Set<State>([
   "READ_AUTH",
@@ -72,24 +28,14 @@ const CLIENT_SPEAKS: ReadonlySet<State> = new Set<State>([
   "READ_LOCAL_INFILE_DATA",
 ]);
 
-/** What is known once the login has ended. */
-interface Conversation {
-  readonly commands: PacketWalker;
-  readonly responses: PacketWalker;
-  readonly tracker: ResponseTracker;
-}
-
-/** What the login needs and nothing after it. */
-interface Login {
-  readonly client: PacketCollector;
-  /** A new one for each backend that is tried. */
-  server: PacketCollector;
-  serverCapabilities: bigint;
-  clientCapabilities: bigint;
-}
+const SHUTTING_DOWN: Refusal = {
+  errorNumber: ErrorNumber.ER_SERVER_SHUTDOWN,
+  sqlState: "08S01",
+  text: "(proxy) the proxy is shutting down",
+};
 
 /** The state machine of one connection. */
-export class Session {
+export class Session implements ClientPackets {
   readonly #backends: Backends;
   readonly #effects: Effects;
   #state: number = STATE_NUMBER.INIT;
@@ -100,8 +46,6 @@ export class Session {
   #serverOpen = false;
   /** The proxy stops: close as soon as nothing is being done. */
   #stopping = false;
-  /** Sequence id of the last packet that went by in the login, either way. */
-  #loginSequenceId = -1;
 
   /** The user's name, once the client has sent it. */
   username: string | undefined;
@@ -130,8 +74,7 @@ export class Session {
   /** Whether the client is logged in and nothing is under way in either direction. */
   get idle(): boolean {
     const conversation = this.#conversation;
-    return conversation !== undefined && this.#state === READ_QUERY && conversation.commands.atBoundary &&
-      conversation.responses.atBoundary;
+    return conversation !== undefined && this.#state === READ_QUERY && conversation.atBoundary;
   }
 
   /** Whether a transaction is open on the server, by its last word. */
@@ -163,12 +106,7 @@ export class Session {
 
   /** A client has connected. `now` is in seconds since 1970, here and below. */
   open(now: number): void {
-    this.#login = {
-      client: new PacketCollector(LOGIN_PACKET_LIMIT),
-      server: new PacketCollector(LOGIN_PACKET_LIMIT),
-      serverCapabilities: 0n,
-      clientCapabilities: 0n,
-    };
+    this.#login = new Login();
     this.#on(ON.accepted);
     this.#tryBackend(now);
   }
@@ -208,17 +146,13 @@ export class Session {
     if (!this.#clientOpen) return this.#end();
     if (this.state === "READ_HANDSHAKE") return this.#backendFailed(`no greeting within ${seconds} s`, now);
     if (this.waitsFor === "client") {
-      this.#refuse(
-        ErrorNumber.ER_CLIENT_INTERACTION_TIMEOUT,
-        "HY000",
-        `(proxy) nothing heard for ${seconds} s, see --proxy-read-timeout`,
-      );
+      this.#refuse({
+        errorNumber: ErrorNumber.ER_CLIENT_INTERACTION_TIMEOUT,
+        sqlState: "HY000",
+        text: `(proxy) nothing heard for ${seconds} s, see --proxy-read-timeout`,
+      });
     } else {
-      this.#refuse(
-        ErrorNumber.ER_UNKNOWN_ERROR,
-        "HY000",
-        `(proxy) backend ${this.#backendName()} timed out after ${seconds} s, see --proxy-read-timeout`,
-      );
+      this.#refuse(unknown(`backend ${this.#backendName()} timed out after ${seconds} s, see --proxy-read-timeout`));
     }
   }
 
@@ -226,7 +160,7 @@ export class Session {
   stop(): void {
     this.#stopping = true;
     if (this.#conversation === undefined) {
-      if (this.#clientOpen) this.#refuse(ErrorNumber.ER_SERVER_SHUTDOWN, "08S01", "(proxy) the proxy is shutting down");
+      if (this.#clientOpen) this.#refuse(SHUTTING_DOWN);
     } else if (this.idle) {
       this.#stopIdle();
     }
@@ -234,7 +168,7 @@ export class Session {
 
   /** Ends the session at once, with an ERR packet if the client is at a point where it can take one. */
   cutOff(): void {
-    if (this.#clientOpen) this.#refuse(ErrorNumber.ER_SERVER_SHUTDOWN, "08S01", "(proxy) the proxy is shutting down");
+    if (this.#clientOpen) this.#refuse(SHUTTING_DOWN);
     else this.#end();
   }
 
@@ -250,9 +184,9 @@ export class Session {
     if (index === undefined) {
       this.#effects.report("warning", "All backends are down, a client was refused");
       this.#on(ON.no_backend);
-      return this.#sendError(ErrorNumber.ER_UNKNOWN_ERROR, "HY000", "(proxy) all backends are down");
+      return this.#sendError(unknown("all backends are down"));
     }
-    if (this.#login !== undefined) this.#login.server = new PacketCollector(LOGIN_PACKET_LIMIT);
+    this.#login?.nextServer();
     this.#backends.attach(index);
     this.#effects.connect(index);
   }
@@ -279,13 +213,12 @@ export class Session {
     while (at < chunk.length && this.#clientOpen) {
       if (this.#conversation !== undefined) return this.received(from, chunk.subarray(at), now);
       if (from === "client" && (this.state === "CONNECT_SERVER" || this.state === "READ_HANDSHAKE")) {
-        return this.#refuse(ErrorNumber.ER_HANDSHAKE_ERROR, "08S01", "(proxy) the client spoke before the greeting");
+        return this.#refuse(badHandshake("the client spoke before the greeting"));
       }
       try {
-        const collected = login[from].collect(chunk, at);
+        const collected = login.collect(from, chunk, at);
         at = collected.at;
         if (collected.packet === undefined) return;
-        this.#loginSequenceId = collected.packet[3]!;
         if (from === "client") this.#loginFromClient(login, collected.packet);
         else this.#loginFromServer(login, collected.packet);
       } catch (error) {
@@ -296,48 +229,31 @@ export class Session {
   }
 
   #garbled(from: Side, error: ProtocolError, now: number): void {
-    if (from === "client") {
-      return this.#refuse(ErrorNumber.ER_HANDSHAKE_ERROR, "08S01", `(proxy) bad handshake: ${error.message}`);
-    }
+    if (from === "client") return this.#refuse(badHandshake(error.message));
     if (this.state === "READ_HANDSHAKE") return this.#backendFailed(`no MySQL greeting: ${error.message}`, now);
     const text = `backend ${this.#backendName()} does not speak MySQL's protocol: ${error.message}`;
     this.#effects.report("warning", text);
-    this.#refuse(ErrorNumber.ER_UNKNOWN_ERROR, "HY000", `(proxy) ${text}`);
+    this.#refuse(unknown(text));
   }
 
   #loginFromServer(login: Login, packet: Uint8Array): void {
-    const first = packet[HEADER_LENGTH];
-    if (first === undefined) throw new ProtocolError("malformed", "Empty packet during login");
-    if (this.state === "READ_HANDSHAKE") return this.#greeting(login, packet, first);
+    if (this.state === "READ_HANDSHAKE") return this.#greeting(login, packet);
+    const verdict = login.verdict(packet);
     this.#on(ON.auth_result);
     this.#effects.send("client", packet);
-    if (first === OK) {
-      this.#on(ON.logged_in);
-      this.#loggedIn(login, packet);
-    } else if (first === ERR) {
-      this.#on(ON.refused);
-      this.#end();
-    } else if (first === AUTH_MORE_DATA && packet[HEADER_LENGTH + 1] === FAST_AUTH_SUCCESS && packet.length === 6) {
-      this.#on(ON.turn_server);
-    } else {
-      this.#on(ON.turn_client);
-    }
+    this.#on(ON[verdict]);
+    if (verdict === "logged_in") this.#loggedIn(login, packet);
+    else if (verdict === "refused") this.#end();
   }
 
-  #greeting(login: Login, packet: Uint8Array, first: number): void {
-    if (first === ERR) {
-      this.#on(ON.handshake_refused);
-      this.#effects.send("client", packet);
-      this.#on(ON.sent);
-      return this.#end();
-    }
-    const payload = packet.subarray(HEADER_LENGTH);
-    const handshake = parseHandshake(payload);
-    login.serverCapabilities = handshake.capabilities & ~HIDDEN_CAPABILITIES;
-    this.threadId = handshake.connectionId;
-    this.#on(ON.handshake);
-    this.#effects.send("client", encodePacket(withoutCapabilities(payload, HIDDEN_CAPABILITIES), packet[3]!));
-    this.#on(ON.turn_client);
+  #greeting(login: Login, packet: Uint8Array): void {
+    const greeting = login.greeting(packet);
+    this.threadId = login.threadId;
+    this.#on(greeting.refused ? ON.handshake_refused : ON.handshake);
+    this.#effects.send("client", greeting.packet);
+    if (!greeting.refused) return this.#on(ON.turn_client);
+    this.#on(ON.sent);
+    this.#end();
   }
 
   #loginFromClient(login: Login, packet: Uint8Array): void {
@@ -346,41 +262,19 @@ export class Session {
       this.#effects.send("server", packet);
       return this.#on(ON.turn_server);
     }
-    const payload = packet.subarray(HEADER_LENGTH);
-    const response = parseHandshakeResponse(payload);
-    switch (response.kind) {
-      case "response320":
-        return this.#refuse(ErrorNumber.CR_VERSION_ERROR, undefined, "4.0 protocol is not supported");
-      case "ssl-request":
-        return this.#refuse(
-          ErrorNumber.CR_SSL_CONNECTION_ERROR,
-          "HY000",
-          "(proxy) TLS was asked for but not offered, connect without it (--ssl-mode=DISABLED or --skip-ssl)",
-        );
-      case "response41":
-        break;
-    }
-    login.clientCapabilities = response.capabilities & ~HIDDEN_CAPABILITIES;
-    this.username = response.username;
+    const answer = login.response(packet);
+    if (answer.kind === "refuse") return this.#refuse(answer.refusal);
+    this.username = login.username;
     this.#on(ON.auth);
-    this.#effects.send("server", encodePacket(responseWithoutCapabilities(payload, HIDDEN_CAPABILITIES), packet[3]!));
+    this.#effects.send("server", answer.packet);
     this.#on(ON.turn_server);
   }
 
   #loggedIn(login: Login, ok: Uint8Array): void {
-    const agreed = login.serverCapabilities & login.clientCapabilities;
-    const tracker = new ResponseTracker({
-      deprecateEof: hasCapability(agreed, Capability.CLIENT_DEPRECATE_EOF),
-      optionalMetadata: hasCapability(agreed, Capability.CLIENT_OPTIONAL_RESULTSET_METADATA) ||
-        hasCapability(agreed, Capability.MARIADB_CLIENT_CACHE_METADATA),
-    });
-    this.#conversation = {
-      commands: new PacketWalker({ packet: this.#clientPacket.bind(this) }),
-      responses: new PacketWalker(tracker),
-      tracker,
-    };
+    const conversation = new Conversation(login.format, this);
+    conversation.tracker.loggedIn(ok, HEADER_LENGTH, ok.length);
+    this.#conversation = conversation;
     this.#login = undefined;
-    tracker.loggedIn(ok, HEADER_LENGTH, ok.length);
     if (this.#stopping) this.#stopIdle();
   }
 
@@ -392,20 +286,21 @@ export class Session {
     conversation.commands.walk(chunk);
   }
 
-  #clientPacket(bytes: Uint8Array, start: number, end: number, length: number): void {
+  /** For the conversation alone: a packet of the client has gone by. */
+  clientPacket(first: number | undefined): void {
     const { tracker } = this.#conversation!;
-    if (this.#state === READ_LOCAL_INFILE_DATA) return this.#filePacket(tracker, length);
-    if (tracker.inExchange || this.#state === STATE_NUMBER.CLOSE_SERVER) return;
-    const command = start < end ? bytes[start]! : Command.COM_SLEEP;
+    if (this.#state === READ_LOCAL_INFILE_DATA) return this.#filePacket(tracker, first === undefined);
+    if (tracker.inExchange || this.#state === CLOSE_SERVER) return;
+    const command = first ?? Command.COM_SLEEP;
     tracker.expect(command);
     this.#on(ON.command);
     if (command === Command.COM_QUIT) this.#on(ON.quit);
     else this.#on(tracker.idle ? ON.turn_client : ON.turn_server);
   }
 
-  #filePacket(tracker: ResponseTracker, length: number): void {
+  #filePacket(tracker: Conversation["tracker"], last: boolean): void {
     this.#on(ON.data);
-    if (length > 0) return this.#on(ON.sent);
+    if (!last) return this.#on(ON.sent);
     tracker.localInfileSent();
     this.#on(tracker.idle ? ON.turn_client : ON.data_end);
   }
@@ -451,35 +346,31 @@ export class Session {
     }
     const doing = this.#conversation === undefined ? "login" : "query";
     this.#effects.report("warning", `Backend ${name} went away during a ${doing}: ${reason}`);
-    this.#refuse(ErrorNumber.CR_SERVER_LOST, "08S01", `(proxy) lost connection to backend ${name} during ${doing}`);
+    this.#refuse({
+      errorNumber: ErrorNumber.CR_SERVER_LOST,
+      sqlState: "08S01",
+      text: `(proxy) lost connection to backend ${name} during ${doing}`,
+    });
   }
 
   /** Sends an ERR packet, where the client can understand one, and closes both sides. */
-  #refuse(errorNumber: number, sqlState: string | undefined, text: string): void {
+  #refuse(refusal: Refusal): void {
     // After COM_QUIT nobody listens any more.
-    if (this.state === "CLOSE_SERVER") return this.#end();
+    if (this.#state === CLOSE_SERVER) return this.#end();
     this.#on(ON.refused);
-    this.#sendError(errorNumber, sqlState, text);
+    this.#sendError(refusal);
   }
 
-  #sendError(errorNumber: number, sqlState: string | undefined, text: string): void {
-    const sequenceId = this.#errorSequenceId();
+  #sendError({ errorNumber, sqlState, text }: Refusal): void {
+    const sequenceId = this.#conversation === undefined
+      ? this.#login?.nextSequenceId
+      : this.#conversation.nextSequenceId;
     if (sequenceId !== undefined) {
       const error = encodeErr({ errorNumber, message: text, ...(sqlState === undefined ? {} : { sqlState }) });
       this.#effects.send("client", encodePacket(error, sequenceId));
     }
     this.#on(ON.sent);
     this.#end();
-  }
-
-  /** The sequence id that the client expects next, or `undefined` where a packet would land inside another one. */
-  #errorSequenceId(): number | undefined {
-    const conversation = this.#conversation;
-    if (conversation === undefined) return (this.#loginSequenceId + 1) & 0xff;
-    const { commands, responses, tracker } = conversation;
-    if (!responses.atBoundary || tracker.foreign) return undefined;
-    if (tracker.idle && commands.atBoundary) return 0;
-    return ((tracker.started ? responses : commands).sequenceId + 1) & 0xff;
   }
 
   #stopIdle(): void {
@@ -510,4 +401,12 @@ export class Session {
     this.#backends.detach(this.#backend);
     this.#backend = undefined;
   }
+}
+
+function unknown(text: string): Refusal {
+  return { errorNumber: ErrorNumber.ER_UNKNOWN_ERROR, sqlState: "HY000", text: `(proxy) ${text}` };
+}
+
+function badHandshake(why: string): Refusal {
+  return { errorNumber: ErrorNumber.ER_HANDSHAKE_ERROR, sqlState: "08S01", text: `(proxy) bad handshake: ${why}` };
 }

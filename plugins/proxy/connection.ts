@@ -4,7 +4,8 @@
  * @module
  */
 import type { Backends } from "../../lib/core/backends.ts";
-import { type Effects, Session, type Side } from "../../lib/core/session.ts";
+import type { Effects, Side } from "../../lib/core/effects.ts";
+import { Session } from "../../lib/core/session.ts";
 import type { Address } from "../../lib/net/address.ts";
 import { connect } from "../../lib/net/connect.ts";
 import type { Stream, StreamHandler } from "../../lib/net/stream.ts";

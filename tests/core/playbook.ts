@@ -4,7 +4,8 @@
  * @module
  */
 import { type BackendEntry, Backends, BackendType } from "../../lib/core/backends.ts";
-import { type Effects, Session, type Side } from "../../lib/core/session.ts";
+import type { Effects, Side } from "../../lib/core/effects.ts";
+import { Session } from "../../lib/core/session.ts";
 import {
   Capability,
   encodeHandshake,

@@ -1,0 +1,24 @@
+/**
+ * What a session wants done: the whole vocabulary between the life cycle and the world.
+ *
+ * @module
+ */
+
+/** The side of the client, or that of the server. */
+export type Side = "client" | "server";
+
+/** Carries out what a session asks for. Calls come in order and while an event is being handled, never later. */
+export interface Effects {
+  /** Open a connection to backend `index`; answer with `connected` or `connectFailed`. */
+  connect(index: number): void;
+  /** Give up the connection that is open or being opened, without a word. */
+  drop(): void;
+  /** Write `bytes`, which may be used until the event's call has returned and the write is done. */
+  send(to: Side, bytes: Uint8Array): void;
+  /** Close a side after everything sent to it is written. */
+  close(side: Side): void;
+  /** A backend's state changed. */
+  backendChanged(index: number, up: boolean, reason: string): void;
+  /** Something that an operator wants to know; one line. */
+  report(level: "warning" | "info" | "debug", text: string): void;
+}
