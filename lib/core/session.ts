@@ -156,14 +156,11 @@ export class Session implements ClientPackets {
     }
   }
 
-  /** Ends the session as soon as nothing is under way: now, if it is idle or has not logged in yet. */
+  /** Ends the session as soon as nothing is under way: now, if it is idle, has not logged in yet, or feeds a replica. */
   stop(): void {
     this.#stopping = true;
-    if (this.#conversation === undefined) {
-      if (this.#clientOpen) this.#refuse(SHUTTING_DOWN);
-    } else if (this.idle) {
-      this.#stopIdle();
-    }
+    if (this.idle) this.#stopIdle();
+    else if (this.#conversation === undefined || this.#conversation.tracker.endless) this.cutOff();
   }
 
   /** Ends the session at once, with an ERR packet if the client is at a point where it can take one. */

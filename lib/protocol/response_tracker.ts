@@ -175,6 +175,11 @@ export class ResponseTracker implements PacketVisitor {
     return this.#phase === Phase.foreign;
   }
 
+  /** Whether the response has no end to wait for: a stream of a replica, or another protocol. */
+  get endless(): boolean {
+    return this.#phase === Phase.stream || this.#phase === Phase.foreign;
+  }
+
   /** Takes the first status from the OK packet, at `ok[start..end)`, that ended the login. */
   loggedIn(ok: Uint8Array, start: number, end: number): void {
     this.#readStatus(ok, start, end);

@@ -367,6 +367,16 @@ Deno.test("Session stops after the response when a query is running", () => {
   ]);
 });
 
+Deno.test("Session does not wait for the end of a replica's stream", () => {
+  const book = new Playbook().logIn();
+  book.say("client", command(Command.COM_BINLOG_DUMP, "xxxx")).say("server", packet("0001020304", 1));
+  book.take();
+  book.session.stop();
+  const effects = book.take();
+  assertEquals([errorIn(effects[0]).errorNumber, errorIn(effects[0]).sequenceId], [1053, 2]);
+  assertEquals(effects.slice(1), [{ close: "client" }, { close: "server" }]);
+});
+
 Deno.test("Session is cut off with an ERR, in whatever state it is", () => {
   const querying = new Playbook().logIn();
   querying.say("client", QUERY);
