@@ -169,6 +169,13 @@ export class Session implements ClientPackets {
     else this.#end();
   }
 
+  /** Forgets both sides without a word: their sockets are gone already. */
+  abandon(): void {
+    this.#clientOpen = false;
+    this.#serverOpen = false;
+    this.#release();
+  }
+
   #on(event: number): void {
     this.#state = nextState(this.#state, event);
   }

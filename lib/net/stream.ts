@@ -93,38 +93,37 @@ export class Stream {
    * Reads until the peer closes, the stream fails, or it is ended from this side and the peer has followed. The socket
    * stays open for writing until {@linkcode destroy}.
    *
-   * @returns how it ended; never rejects.
+   * @returns how it ended; rejects only with what the handler throws.
    */
   async run(handler: StreamHandler): Promise<StreamEnd> {
     this.#handler = handler;
     let sinceTurn = 0;
     let view: Uint8Array = EMPTY;
     let end: StreamEnd = { kind: "closed" };
-    try {
-      for (;;) {
-        const bulk = handler.busy() ? spare.pop() ?? new Uint8Array(BULK) : undefined;
-        const buffer = bulk ?? this.#buffer;
-        const read = await this.#io.read(this.#handle, buffer);
-        if (read === 0) break;
-        // Packets of one kind tend to have one length, and a new view costs more than the comparison.
-        if (view.buffer !== buffer.buffer || view.length !== read) view = buffer.subarray(0, read);
-        if (this.#state === "open") {
-          const wait = handler.data(view);
-          if (wait !== undefined) await wait;
-        }
-        if (bulk !== undefined) {
-          if (spare.length < SPARE_LIMIT) spare.push(bulk);
-        } else {
-          this.#adapt(read);
-        }
-        sinceTurn += read < READ_WEIGHT ? READ_WEIGHT : read;
-        if (sinceTurn >= TURN_BYTES) {
-          sinceTurn = 0;
-          await turn();
-        }
+    for (;;) {
+      const bulk = handler.busy() ? spare.pop() ?? new Uint8Array(BULK) : undefined;
+      const buffer = bulk ?? this.#buffer;
+      let read: number;
+      try {
+        read = await this.#io.read(this.#handle, buffer);
+      } catch (error) {
+        if (this.#state === "open") end = { kind: "failed", reason: reasonOf(error) };
+        break;
       }
-    } catch (error) {
-      if (this.#state === "open") end = { kind: "failed", reason: reasonOf(error) };
+      if (read === 0) break;
+      // Packets of one kind tend to have one length, and a new view costs more than the comparison.
+      if (view.buffer !== buffer.buffer || view.length !== read) view = buffer.subarray(0, read);
+      if (this.#state === "open") {
+        const wait = handler.data(view);
+        if (wait !== undefined) await wait;
+      }
+      if (bulk === undefined) this.#adapt(read);
+      else if (spare.length < SPARE_LIMIT) spare.push(bulk);
+      sinceTurn += read < READ_WEIGHT ? READ_WEIGHT : read;
+      if (sinceTurn >= TURN_BYTES) {
+        sinceTurn = 0;
+        await turn();
+      }
     }
     if (this.#state === "ending") await this.#lastWrite;
     return end;

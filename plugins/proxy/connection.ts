@@ -60,9 +60,9 @@ export class Connection implements Effects {
 
   /** Closes both sockets without a word. */
   destroy(): void {
+    this.#session.abandon();
     this.#client.destroy();
     this.drop();
-    this.#server?.destroy();
   }
 
   /** Looks whether a timeout has passed; `tick` is the length of a tick in seconds. */
@@ -74,7 +74,6 @@ export class Connection implements Effects {
     const writing = this.#client.writing || this.#server?.writing === true;
     if (writing && silent >= writeTimeout) {
       this.#around.log.write("warning", `Closing ${this.#client.remote}: a side took nothing for ${writeTimeout} s`);
-      this.#session.closed("client", this.#around.now);
       this.destroy();
     } else if (this.#session.state === "READ_HANDSHAKE") {
       const limit = Math.max(GREETING_SECONDS, setup.connectTimeout);
@@ -162,9 +161,16 @@ export class Connection implements Effects {
       // What a server said before it stopped listening is still to be read.
       broken: (reason) => side === "client" ? session.closed("client", this.#around.now, reason) : undefined,
     };
-    const end = await stream.run(handler);
-    if (side === "client" || stream === this.#server) {
-      session.closed(side, this.#around.now, end.kind === "failed" ? end.reason : undefined);
+    try {
+      const end = await stream.run(handler);
+      if (side === "client" || stream === this.#server) {
+        session.closed(side, around.now, end.kind === "failed" ? end.reason : undefined);
+      }
+    } catch (error) {
+      // A fault of the proxy's own; it must not cost more than this connection.
+      const text = error instanceof Error ? error.stack ?? error.message : String(error);
+      around.log.write("critical", `A connection failed: ${text}`);
+      this.destroy();
     }
     stream.destroy();
   }

@@ -87,13 +87,10 @@ export class ProxyThread implements ThreadHalf {
   async #follow(connection: Connection): Promise<void> {
     try {
       await connection.run();
-    } catch (error) {
-      const text = error instanceof Error ? error.stack ?? error.message : String(error);
-      this.#surroundings.log.write("critical", `A connection failed: ${text}`);
-      connection.destroy();
+    } finally {
+      this.#connections.delete(connection);
+      this.#turn.closed();
     }
-    this.#connections.delete(connection);
-    this.#turn.closed();
     if (this.#stopping && this.#connections.size === 0) this.#drained?.();
   }
 
