@@ -16,6 +16,7 @@ const HEAD = `${PROGRAM} ${VERSION} stands between MySQL clients and servers.
 Usage: ${PROGRAM} [OPTION...] [HOST[:PORT]...]
 
 Examples:
+  ${PROGRAM} --demo
   ${PROGRAM} localhost:3306
   ${PROGRAM} --event-threads=8 --log-level=info db1:3306 db2:3306
   ${PROGRAM} --defaults-file=/etc/${PROGRAM}.toml
