@@ -3,13 +3,7 @@
  *
  * @module
  */
-import { PacketWalker, type ResponseFormat, ResponseTracker } from "../protocol/mod.ts";
-
-/** Takes the first byte of each command, and each packet of a file that the server asked for. */
-export interface ClientPackets {
-  /** A packet of the client has gone by. `first` is its first byte, `undefined` if it is empty. */
-  clientPacket(first: number | undefined): void;
-}
+import { type PacketVisitor, PacketWalker, type ResponseFormat, ResponseTracker } from "../protocol/mod.ts";
 
 /** Both directions of a logged-in connection. */
 export class Conversation {
@@ -17,12 +11,11 @@ export class Conversation {
   readonly responses: PacketWalker;
   readonly tracker: ResponseTracker;
 
-  constructor(format: ResponseFormat, session: ClientPackets) {
+  /** @param client is told of every packet of the client. */
+  constructor(format: ResponseFormat, client: PacketVisitor) {
     this.tracker = new ResponseTracker(format);
     this.responses = new PacketWalker(this.tracker);
-    this.commands = new PacketWalker({
-      packet: (bytes, start, end) => session.clientPacket(start < end ? bytes[start] : undefined),
-    });
+    this.commands = new PacketWalker(client);
   }
 
   /** Whether no packet is half-way in either direction. */

@@ -7,9 +7,17 @@
  *
  * @module
  */
-import { Command, encodeErr, encodePacket, ErrorNumber, HEADER_LENGTH, ProtocolError } from "../protocol/mod.ts";
+import {
+  Command,
+  encodeErr,
+  encodePacket,
+  ErrorNumber,
+  HEADER_LENGTH,
+  type PacketVisitor,
+  ProtocolError,
+} from "../protocol/mod.ts";
 import type { Backends } from "./backends.ts";
-import { type ClientPackets, Conversation } from "./conversation.ts";
+import { Conversation } from "./conversation.ts";
 import type { Effects, Side } from "./effects.ts";
 import { Login, type Refusal } from "./login.ts";
 import { EVENT_NUMBER, nextState, type State, STATE_NUMBER, STATES } from "./state.ts";
@@ -35,7 +43,7 @@ const SHUTTING_DOWN: Refusal = {
 };
 
 /** The state machine of one connection. */
-export class Session implements ClientPackets {
+export class Session implements PacketVisitor {
   readonly #backends: Backends;
   readonly #effects: Effects;
   #state: number = STATE_NUMBER.INIT;
@@ -291,11 +299,11 @@ export class Session implements ClientPackets {
   }
 
   /** For the conversation alone: a packet of the client has gone by. */
-  clientPacket(first: number | undefined): void {
+  packet(bytes: Uint8Array, start: number, end: number): void {
     const { tracker } = this.#conversation!;
-    if (this.#state === READ_LOCAL_INFILE_DATA) return this.#filePacket(tracker, first === undefined);
+    if (this.#state === READ_LOCAL_INFILE_DATA) return this.#filePacket(tracker, start === end);
     if (tracker.inExchange || this.#state === CLOSE_SERVER) return;
-    const command = first ?? Command.COM_SLEEP;
+    const command = start < end ? bytes[start]! : Command.COM_SLEEP;
     tracker.expect(command);
     this.#on(ON.command);
     if (command === Command.COM_QUIT) this.#on(ON.quit);

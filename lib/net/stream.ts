@@ -100,9 +100,13 @@ export class Stream {
     let sinceTurn = 0;
     let view: Uint8Array = EMPTY;
     let end: StreamEnd = { kind: "closed" };
+    // A read that did not fill its buffer left nothing behind.
+    let full = false;
     for (;;) {
-      const bulk = handler.busy() ? spare.pop() ?? new Uint8Array(BULK) : undefined;
-      const buffer = bulk ?? this.#buffer;
+      const bulk: Uint8Array<ArrayBuffer> | undefined = full && handler.busy()
+        ? spare.pop() ?? new Uint8Array(BULK)
+        : undefined;
+      const buffer: Uint8Array<ArrayBuffer> = bulk ?? this.#buffer;
       let read: number;
       try {
         read = await this.#io.read(this.#handle, buffer);
@@ -111,6 +115,7 @@ export class Stream {
         break;
       }
       if (read === 0) break;
+      full = read === buffer.length;
       // Packets of one kind tend to have one length, and a new view costs more than the comparison.
       if (view.buffer !== buffer.buffer || view.length !== read) view = buffer.subarray(0, read);
       if (this.#state === "open") {

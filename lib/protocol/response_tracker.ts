@@ -84,7 +84,8 @@ const Phase = {
 } as const;
 type Phase = typeof Phase[keyof typeof Phase];
 
-const FIRST_PHASE: Readonly<Record<Exclude<ResponseGrammar, "none">, Phase>> = {
+const FIRST_PHASE: Readonly<Record<ResponseGrammar, Phase>> = {
+  none: Phase.idle,
   single: Phase.single,
   result: Phase.first,
   prepare: Phase.prepare,
@@ -94,6 +95,9 @@ const FIRST_PHASE: Readonly<Record<Exclude<ResponseGrammar, "none">, Phase>> = {
   authentication: Phase.authentication,
   handover: Phase.handover,
 };
+
+/** The phase that each command begins with; idle for one without a response. A table, for it is read for every query. */
+const FIRST_PHASE_OF = Uint8Array.from({ length: 256 }, (_, command) => FIRST_PHASE[responseGrammar(command)]);
 
 const OK = 0x00;
 const LOCAL_INFILE = 0xfb;
@@ -105,7 +109,7 @@ const PROGRESS = 0xffff;
 /** Follows the responses of one server connection. Give it to a `PacketWalker` over the server's bytes. */
 export class ResponseTracker implements PacketVisitor {
   readonly #format: ResponseFormat;
-  #phase: Phase = Phase.idle;
+  #phase: number = Phase.idle;
   /** The command that is being answered; meaningful unless idle. */
   #command = 0;
   /** Commands sent after it, in order. */
@@ -166,8 +170,7 @@ export class ResponseTracker implements PacketVisitor {
     if (this.#phase === Phase.authentication || this.#phase === Phase.stream || this.#phase === Phase.foreign) {
       return true;
     }
-    const last = this.#queue.at(-1);
-    return last !== undefined && isExchange(last);
+    return this.#queue.length > 0 && isExchange(this.#queue.at(-1)!);
   }
 
   /** Whether the connection has been handed over to a protocol that is not followed. */
@@ -187,10 +190,15 @@ export class ResponseTracker implements PacketVisitor {
 
   /** The client has sent `command`; its response comes after those of the commands before it. */
   expect(command: number): void {
-    const grammar = responseGrammar(command);
-    if (grammar === "none") return;
-    if (this.#phase === Phase.idle) this.#begin(command, grammar);
-    else this.#queue.push(command);
+    const phase = FIRST_PHASE_OF[command]!;
+    if (phase === Phase.idle) return;
+    if (this.#phase !== Phase.idle) {
+      this.#queue.push(command);
+      return;
+    }
+    this.#command = command;
+    this.#phase = phase;
+    this.started = false;
   }
 
   /** The client has sent the empty packet that ends its local file; the server's verdict follows. */
@@ -244,20 +252,13 @@ export class ResponseTracker implements PacketVisitor {
     }
   }
 
-  #begin(command: number, grammar: Exclude<ResponseGrammar, "none">): void {
-    this.#command = command;
-    this.started = false;
-    this.#phase = FIRST_PHASE[grammar];
-  }
-
   #finish(): void {
     this.completed++;
     this.started = false;
     this.#phase = Phase.idle;
     this.#preparing = false;
     this.#outParameters = false;
-    const next = this.#queue.shift();
-    if (next !== undefined) this.expect(next);
+    if (this.#queue.length > 0) this.expect(this.#queue.shift()!);
   }
 
   #error(bytes: Uint8Array, start: number, end: number): void {
