@@ -22,9 +22,10 @@ import {
 } from "../protocol/mod.ts";
 import type { Side } from "./effects.ts";
 
+const COMPRESSION = Capability.CLIENT_COMPRESS | Capability.CLIENT_ZSTD_COMPRESSION_ALGORITHM;
+
 /** Capabilities that are taken out of what both sides are offered: the proxy would lose sight of the packets. */
-const HIDDEN_CAPABILITIES = Capability.CLIENT_SSL | Capability.CLIENT_COMPRESS |
-  Capability.CLIENT_ZSTD_COMPRESSION_ALGORITHM;
+const HIDDEN_CAPABILITIES = Capability.CLIENT_SSL | COMPRESSION;
 
 /** The largest packet that a login may hold: far more than connection attributes (64 KB) or a Kerberos ticket take. */
 const PACKET_LIMIT = 1 << 20;
@@ -117,6 +118,14 @@ export class Login {
           "(proxy) TLS was asked for but not offered, connect without it (--ssl-mode=DISABLED or --skip-ssl)",
         );
       case "response41": {
+        // PHP's mysqlnd does not look at what is offered: it would compress, and wait for ever for compressed answers.
+        if ((response.capabilities & COMPRESSION) !== 0n) {
+          return refuse(
+            ErrorNumber.ER_UNKNOWN_ERROR,
+            "HY000",
+            "(proxy) compression was asked for but not offered, connect without it (no MYSQLI_CLIENT_COMPRESS)",
+          );
+        }
         this.#clientCapabilities = response.capabilities & ~HIDDEN_CAPABILITIES;
         this.username = response.username;
         const kept = responseWithoutCapabilities(payload, HIDDEN_CAPABILITIES);

@@ -96,11 +96,25 @@ Deno.test("Session takes exactly TLS and compression out of both offers", () => 
     assertEquals(offered.length, greeting(capabilities).length);
 
     // A client that sets a flag although it was not offered.
-    const wanted = CAPABILITIES | Capability.CLIENT_COMPRESS | Capability.CLIENT_FOUND_ROWS;
+    const wanted = CAPABILITIES | Capability.CLIENT_SSL | Capability.CLIENT_FOUND_ROWS;
     book.say("client", login(wanted));
     const [answer] = book.take();
     const response = parseHandshakeResponse(unhex((answer as { bytes: string }).bytes).subarray(4));
     assertEquals(response.kind === "response41" && response.capabilities, wanted & ~hidden);
+  }
+});
+
+Deno.test("Session refuses a client that will compress although that was not offered", () => {
+  for (const flag of [Capability.CLIENT_COMPRESS, Capability.CLIENT_ZSTD_COMPRESSION_ALGORITHM]) {
+    const book = new Playbook();
+    book.session.open(book.now);
+    book.session.connected(book.now);
+    book.say("server", greeting());
+    book.take();
+    book.say("client", login(CAPABILITIES | flag));
+    const effects = book.take();
+    assertStringIncludes(errorIn(effects[0]).message, "compression was asked for but not offered");
+    assertEquals([errorIn(effects[0]).sequenceId, ...effects.slice(1)], [2, { close: "client" }, { close: "server" }]);
   }
 });
 
