@@ -99,6 +99,7 @@ export class Stream {
     this.#handler = handler;
     let sinceTurn = 0;
     let view: Uint8Array = EMPTY;
+    let viewed: Uint8Array = EMPTY;
     let end: StreamEnd = { kind: "closed" };
     // A read that did not fill its buffer left nothing behind.
     let full = false;
@@ -117,13 +118,21 @@ export class Stream {
       if (read === 0) break;
       full = read === buffer.length;
       // Packets of one kind tend to have one length, and a new view costs more than the comparison.
-      if (view.buffer !== buffer.buffer || view.length !== read) view = buffer.subarray(0, read);
+      if (viewed !== buffer || view.length !== read) {
+        view = buffer.subarray(0, read);
+        viewed = buffer;
+      }
       if (this.#state === "open") {
         const wait = handler.data(view);
         if (wait !== undefined) await wait;
       }
-      if (bulk === undefined) this.#adapt(read);
-      else if (spare.length < SPARE_LIMIT) spare.push(bulk);
+      if (bulk === undefined) {
+        if (full || buffer.length > SMALL) this.#adapt(read);
+      } else {
+        // Nothing of an idle connection may hold on to a bulk buffer.
+        view = viewed = EMPTY;
+        if (spare.length < SPARE_LIMIT) spare.push(bulk);
+      }
       sinceTurn += read < READ_WEIGHT ? READ_WEIGHT : read;
       if (sinceTurn >= TURN_BYTES) {
         sinceTurn = 0;
