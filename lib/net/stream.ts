@@ -41,6 +41,8 @@ const TURN_BYTES = 256 * 1024;
 const READ_WEIGHT = 1024;
 /** How long a closed stream still takes the peer's bytes, so that a reset does not destroy our last packet. */
 const LINGER_MS = 2000;
+/** How long a peer that nobody waits for any more has to take what is still to be written to it. */
+const FLUSH_MS = 3000;
 
 const EMPTY = new Uint8Array(0);
 
@@ -189,12 +191,13 @@ export class Stream {
   /**
    * Closes the stream when everything is written.
    *
-   * @param linger also give the peer time to read it: closing a socket while the peer still sends resets the connection
-   *   and can destroy what we sent last.
+   * @param linger wait for that as long as it takes, and then give the peer time to read it: closing a socket while the
+   *   peer still sends resets the connection and can destroy what we sent last.
    */
   end(linger: boolean): void {
     if (this.#state !== "open") return;
     this.#state = "ending";
+    if (!linger) this.#linger = setTimeout(() => this.destroy(), FLUSH_MS);
     this.#lastWrite.then(() => linger ? this.#closeWrite() : this.destroy());
   }
 

@@ -123,6 +123,16 @@ Deno.test("Stream.end() lets the peer read what was sent last although it is sti
   far.close();
 });
 
+Deno.test("Stream.end() without lingering gives a peer that takes nothing a few seconds", options, async () => {
+  const { near, far } = await pair();
+  const ended = near.run(handler(() => undefined));
+  near.write(new Uint8Array(16_000_000));
+  near.end(false);
+  assertEquals<StreamEnd>(await ended, { kind: "closed" });
+  assertEquals(await readAll(far) < 16_000_000, true);
+  far.close();
+});
+
 Deno.test("Stream tells of a peer that takes nothing any more", options, async () => {
   const { near, far } = await pair();
   const wired = handler(() => undefined);
