@@ -6,8 +6,9 @@
 import { type Backends, BackendState } from "../../lib/core/backends.ts";
 import type { Address } from "../../lib/net/address.ts";
 import { connect } from "../../lib/net/connect.ts";
+import type { Stream } from "../../lib/net/stream.ts";
 import type { Log } from "../../lib/plugin/mod.ts";
-import { PacketCollector } from "../../lib/protocol/mod.ts";
+import { ERR_HEADER, HANDSHAKE_VERSION, HEADER_LENGTH, PacketCollector } from "../../lib/protocol/mod.ts";
 
 /** How long after its last failure a backend is looked at, and how often the table is read, in milliseconds. */
 const INTERVAL_MS = 1000;
@@ -62,24 +63,29 @@ export class Probe {
   /** Whether a server answers there with a greeting; an ERR packet ("too many connections") is a sign of life too. */
   async #greets(address: Address): Promise<boolean> {
     let greeted = false;
+    let stream: Stream | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     try {
-      const options = { timeout: this.#timeout, signal: this.#abort.signal };
-      const stream = await connect(address, options);
+      const opened = await connect(address, { timeout: this.#timeout, signal: this.#abort.signal });
+      stream = opened;
+      timer = setTimeout(() => opened.destroy(), this.#timeout * 1000);
       const collector = new PacketCollector(GREETING_LIMIT);
-      const timer = setTimeout(() => stream.destroy(), this.#timeout * 1000);
-      await stream.run({
+      await opened.run({
         data: (view) => {
-          greeted = collector.collect(view, 0).packet !== undefined;
-          if (greeted) stream.destroy();
+          const { packet } = collector.collect(view, 0);
+          if (packet === undefined) return undefined;
+          greeted = packet[HEADER_LENGTH] === HANDSHAKE_VERSION || packet[HEADER_LENGTH] === ERR_HEADER;
+          opened.destroy();
           return undefined;
         },
         busy: () => false,
         broken: () => {},
       });
-      clearTimeout(timer);
-      stream.destroy();
     } catch {
       // Refused, timed out, or no packet at all: still down.
+    } finally {
+      clearTimeout(timer);
+      stream?.destroy();
     }
     return greeted;
   }
