@@ -22,7 +22,8 @@ export class AcceptTurn {
   readonly #index: number;
   readonly #threads: number;
   readonly #wakeOthers: () => void;
-  #parked: (() => void) | undefined;
+  /** Those of this thread that wait, one for each listener. */
+  #parked: (() => void)[] = [];
 
   /** Makes the memory that the threads share. */
   static allocate(threads: number): SharedArrayBuffer {
@@ -48,8 +49,8 @@ export class AcceptTurn {
     while (!this.#mayAccept(Date.now() / 1000)) {
       Atomics.store(this.#cells, this.#index * COLUMNS + PARKED, 1);
       // Somebody may have caught up before the flag was up, and rung for nobody.
-      if (!this.#mayAccept(Date.now() / 1000)) await new Promise<void>((resolve) => this.#parked = resolve);
-      Atomics.store(this.#cells, this.#index * COLUMNS + PARKED, 0);
+      if (!this.#mayAccept(Date.now() / 1000)) await new Promise<void>((resolve) => this.#parked.push(resolve));
+      if (this.#parked.length === 0) Atomics.store(this.#cells, this.#index * COLUMNS + PARKED, 0);
     }
   }
 
@@ -75,12 +76,13 @@ export class AcceptTurn {
 
   /** Lets {@linkcode mine} resolve, whatever the counts: the thread stops. */
   release(): void {
-    this.#parked?.();
-    this.#parked = undefined;
+    const released = this.#parked;
+    this.#parked = [];
+    for (const resume of released) resume();
   }
 
   #look(): void {
-    if (this.#parked !== undefined && this.#mayAccept(Date.now() / 1000)) this.release();
+    if (this.#parked.length > 0 && this.#mayAccept(Date.now() / 1000)) this.release();
   }
 
   #mayAccept(now: number): boolean {

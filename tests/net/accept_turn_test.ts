@@ -37,6 +37,18 @@ Deno.test("AcceptTurn keeps the thread that is ahead waiting until the others ha
   assertEquals(one!.counts(), [1, 1]);
 });
 
+Deno.test("AcceptTurn wakes every listener of a thread that waits", async () => {
+  const [one, two] = threads(2);
+  one!.accepted();
+  const resumed: number[] = [];
+  const waiting = [1, 2].map((listener) => one!.mine().then(() => resumed.push(listener)));
+  await Promise.resolve();
+  two!.accepted();
+  for (let step = 0; step < 10; step++) await Promise.resolve();
+  assertEquals(resumed, [1, 2]);
+  await Promise.all(waiting);
+});
+
 Deno.test("AcceptTurn lets a thread go on when its own connections end", async () => {
   const [one] = threads(2);
   one!.accepted();
