@@ -210,8 +210,8 @@ export class ResponseTracker implements PacketVisitor {
 
   packet(bytes: Uint8Array, start: number, end: number, length: number): void {
     const first = start < end ? bytes[start]! : OK;
-    if (this.#phase === Phase.rows && first < EOF) return;
     this.started = true;
+    if (this.#phase === Phase.rows && first < EOF) return;
     if (first === ERR && this.#phase !== Phase.foreign) return this.#error(bytes, start, end);
     switch (this.#phase) {
       case Phase.idle:

@@ -271,6 +271,15 @@ Deno.test("Session answers a command whose server has died with an ERR in sequen
   assertEquals(errorIn(effects[1]).sequenceId, 5);
 });
 
+Deno.test("Session counts rows of a cursor when it answers for a dead server", () => {
+  const book = new Playbook().logIn();
+  book.say("client", command(Command.COM_STMT_FETCH, "12345678"));
+  book.say("server", concat(packet("000001000000", 1), packet("000002000000", 2)));
+  book.take();
+  book.session.closed("server", book.now);
+  assertEquals(errorIn(book.take()[1]).sequenceId, 3);
+});
+
 Deno.test("Session sends no ERR into the middle of a packet", () => {
   const book = new Playbook().logIn();
   book.say("client", QUERY).say("server", RESULT.subarray(0, RESULT.length - 3));
