@@ -64,3 +64,26 @@ export function encodeChangeUser(change: ChangeUser, capabilities: bigint): Uint
   if (has(Capability.CLIENT_CONNECT_ATTRS)) writeAttributes(writer, change.attributes ?? new Map());
   return writer.finish();
 }
+
+/**
+ * A copy of a COM_CHANGE_USER's payload with other authentication data; all other bytes stay as they are.
+ *
+ * @param capabilities What client and server agreed on.
+ * @throws {ProtocolError} `malformed` if it is none, `truncated` if a length leads over the end, `out-of-range` if the data
+ * does not fit its field.
+ */
+export function changeUserWithResponse(
+  payload: Uint8Array,
+  capabilities: bigint,
+  authResponse: Uint8Array,
+): Uint8Array {
+  const short = hasCapability(capabilities, Capability.CLIENT_SECURE_CONNECTION);
+  const reader = new PayloadReader(payload).expect(Command.COM_CHANGE_USER, "COM_CHANGE_USER");
+  reader.nulBytes();
+  const writer = new PayloadWriter(payload.length + authResponse.length).bytes(payload.subarray(0, reader.offset));
+  if (short) reader.bytes(reader.u8());
+  else reader.nulBytes();
+  if (short) writer.shortBytes(authResponse);
+  else writer.nulBytes(authResponse);
+  return writer.bytes(reader.rest()).finish();
+}

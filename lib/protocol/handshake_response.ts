@@ -10,7 +10,7 @@
 import { type ConnectionAttributes, readAttributes, writeAttributes } from "./attributes.ts";
 import { Capability, hasCapability } from "./capability.ts";
 import { ProtocolError } from "./error.ts";
-import { readUint16, readUint32, writeUint16, writeUint32 } from "./integer.ts";
+import { readUint16 } from "./integer.ts";
 import { PayloadReader } from "./payload_reader.ts";
 import { PayloadWriter } from "./payload_writer.ts";
 
@@ -56,10 +56,10 @@ export interface HandshakeResponse320 {
 /** Any answer to a handshake. */
 export type HandshakeResponse = HandshakeResponse41 | SslRequest | HandshakeResponse320;
 
-/** The length of an SSL request, and of what stands before the user name in a response. */
-const FIXED_LENGTH = 32;
-const EXTENDED_CAPABILITIES = 28;
-const SSL_REQUEST_320_LENGTH = 5;
+/** The length of an SSL request, and of what stands before the user name in a response; in bytes. */
+export const RESPONSE_41_HEAD = 32;
+/** The same before 4.1. */
+export const RESPONSE_320_HEAD = 5;
 
 /** The bytes up to the next NUL; nothing at the end of the payload, where sloppy clients stop. */
 function optionalNulText(reader: PayloadReader): string | undefined {
@@ -179,30 +179,8 @@ export function encodeHandshakeResponse(response: HandshakeResponse): Uint8Array
   return writer.finish();
 }
 
-/**
- * A copy of a response's payload that differs in nothing but the cleared capability bits. Meant for flags that no field of
- * the response depends on; the fields of others stay where they are.
- *
- * @throws {ProtocolError} `truncated` if the payload ends within the capabilities.
- */
-export function responseWithoutCapabilities(payload: Uint8Array, remove: bigint): Uint8Array {
-  const low = readUint16(payload, 0);
-  const copy = payload.slice();
-  if (!hasCapability(BigInt(low), Capability.CLIENT_PROTOCOL_41)) {
-    writeUint16(copy, 0, low & ~Number(remove & 0xffffn));
-    return copy;
-  }
-  const clear = (at: number, bits: bigint) =>
-    writeUint32(copy, at, (readUint32(payload, at) & ~Number(bits & 0xffffffffn)) >>> 0);
-  clear(0, remove);
-  if (payload.length >= FIXED_LENGTH && !hasCapability(BigInt(low), Capability.CLIENT_LONG_PASSWORD)) {
-    clear(EXTENDED_CAPABILITIES, remove >> 32n);
-  }
-  return copy;
-}
-
 /** Whether the client asks for TLS: the packet is the short form, with `CLIENT_SSL` set. */
 export function isSslRequest(payload: Uint8Array): boolean {
-  if (payload.length !== FIXED_LENGTH && payload.length !== SSL_REQUEST_320_LENGTH) return false;
+  if (payload.length !== RESPONSE_41_HEAD && payload.length !== RESPONSE_320_HEAD) return false;
   return parseHandshakeResponse(payload).kind === "ssl-request";
 }

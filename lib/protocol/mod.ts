@@ -31,6 +31,7 @@ export * from "./payload_reader.ts";
 export * from "./payload_writer.ts";
 export * from "./progress.ts";
 export * from "./query.ts";
+export * from "./response_change.ts";
 export * from "./response_tracker.ts";
 export * from "./result_set.ts";
 export * from "./scramble.ts";

@@ -2,6 +2,8 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
   Capability,
+  changeResponse,
+  changeUserWithResponse,
   ColumnType,
   parseAuthMoreData,
   parseAuthNextFactor,
@@ -36,6 +38,8 @@ const columns = Object.values(ColumnType).map((type) => ({ type, flags: 0 }));
 
 /** Every parser, with the first byte that gets it past its first check. */
 const parsers: Record<string, [number | undefined, (payload: Uint8Array) => unknown]> = {
+  changeResponse: [undefined, (payload) => changeResponse(payload, { capabilities: 0x1bfffeffn })],
+  changeUserWithResponse: [0x11, (payload) => changeUserWithResponse(payload, all, Uint8Array.of(1, 2))],
   parseAuthMoreData: [0x01, parseAuthMoreData],
   parseAuthNextFactor: [0x02, parseAuthNextFactor],
   parseAuthSwitchRequest: [0xfe, parseAuthSwitchRequest],

@@ -1,5 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { Capability, encodeChangeUser, parseChangeUser, ProtocolError } from "../../lib/protocol/mod.ts";
+import {
+  Capability,
+  changeUserWithResponse,
+  encodeChangeUser,
+  parseChangeUser,
+  ProtocolError,
+} from "../../lib/protocol/mod.ts";
 import { hex } from "./hex.ts";
 
 const MODERN = Capability.CLIENT_PROTOCOL_41 | Capability.CLIENT_SECURE_CONNECTION | Capability.CLIENT_PLUGIN_AUTH |
@@ -50,4 +56,26 @@ Deno.test("parseChangeUser() refuses lengths that lead over the end", () => {
   for (const literal of ["11 61", "11 6100 14 00", "11 6100 00 00 0800 00 05"]) {
     assertEquals(assertThrows(() => parseChangeUser(hex(literal), MODERN), ProtocolError).code, "truncated");
   }
+});
+
+Deno.test("changeUserWithResponse() changes nothing but the authentication data", () => {
+  const cases: [string, bigint, string, string][] = [
+    // A name in Latin-1, an unknown field behind the attributes.
+    ["11 fc6200 02 aabb 6400 0800 6e00 00 77", MODERN, "01020304", "11 fc6200 04 01020304 6400 0800 6e00 00 77"],
+    ["11 fc6200 02 aabb 6400", MODERN, "", "11 fc6200 00 6400"],
+    ["11 fc6200 00 00", MODERN, "0100", "11 fc6200 02 0100 00"],
+    ["11 fc6200 aabb00 6400 0800", 0n, "cc", "11 fc6200 cc00 6400 0800"],
+  ];
+  for (const [before, capabilities, response, after] of cases) {
+    assertEquals(changeUserWithResponse(hex(before), capabilities, hex(response)), hex(after));
+  }
+});
+
+Deno.test("changeUserWithResponse() refuses what it cannot read or write", () => {
+  const code = (literal: string, capabilities: bigint, response: Uint8Array) =>
+    assertThrows(() => changeUserWithResponse(hex(literal), capabilities, response), ProtocolError).code;
+  assertEquals(code("11 6100 14 00", MODERN, hex("01")), "truncated");
+  assertEquals(code("03 6100 00 00", MODERN, hex("01")), "malformed");
+  assertEquals(code("11 6100 00 00", MODERN, new Uint8Array(256)), "out-of-range");
+  assertEquals(code("11 6100 00 00", 0n, hex("0100")), "out-of-range");
 });
