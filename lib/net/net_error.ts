@@ -5,7 +5,13 @@
  */
 
 /** What went wrong with an address, a listener or a connection. */
-export type NetErrorCode = "bad-address" | "unknown-host" | "cannot-listen" | "cannot-connect" | "timed-out";
+export type NetErrorCode =
+  | "bad-address"
+  | "unknown-host"
+  | "cannot-listen"
+  | "cannot-connect"
+  | "timed-out"
+  | "bad-certificate";
 
 /** An error of the network floor; its message says what to do. */
 export class NetError extends Error {

@@ -8,6 +8,8 @@
  */
 import { formatAddress } from "./address.ts";
 import { type SocketHandle, type SocketIo, socketIo } from "./socket_io.ts";
+import type { TlsContext } from "./tls_context.ts";
+import { TlsEngine, type TlsPeer } from "./tls_engine.ts";
 import { turn } from "./turn.ts";
 
 /** What a stream does with the bytes it reads. */
@@ -26,6 +28,13 @@ export interface StreamHandler {
 /** How a stream came to its end. */
 export type StreamEnd =
   | { readonly kind: "closed" }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** What came of a TLS handshake. */
+export type TlsOutcome =
+  | { readonly kind: "secured"; readonly peer: TlsPeer }
+  /** It is encrypted, but the peer is not who it should be. */
+  | { readonly kind: "distrusted"; readonly reason: string }
   | { readonly kind: "failed"; readonly reason: string };
 
 /** The smallest read buffer: an idle connection holds one, on either side. */
@@ -64,6 +73,11 @@ export class Stream {
   #writeFailed: string | undefined;
   #handler: StreamHandler | undefined;
   #linger: ReturnType<typeof setTimeout> | undefined;
+  #tls: TlsEngine | undefined;
+  /** Inside of TLS the peer has come to its end, although the socket is open. */
+  #tlsEnd: StreamEnd | undefined;
+  /** What the handlers of the plain bytes of one read wait for. */
+  #plainWait: Promise<void> | undefined;
 
   constructor(conn: Deno.Conn) {
     this.#conn = conn;
@@ -125,8 +139,12 @@ export class Stream {
         viewed = buffer;
       }
       if (this.#state === "open") {
-        const wait = handler.data(view);
+        const wait = this.#tls === undefined ? handler.data(view) : this.#receiveSealed(this.#tls, view);
         if (wait !== undefined) await wait;
+        if (this.#tlsEnd !== undefined) {
+          end = this.#tlsEnd;
+          break;
+        }
       }
       if (bulk === undefined) {
         if (full || buffer.length > SMALL) this.#adapt(read);
@@ -152,6 +170,11 @@ export class Stream {
    */
   write(view: Uint8Array): Promise<void> {
     if (this.#state !== "open" || this.#writeFailed !== undefined) return this.#lastWrite;
+    return this.#writeRaw(this.#tls === undefined ? view : this.#tls.seal(view));
+  }
+
+  #writeRaw(view: Uint8Array): Promise<void> {
+    if (view.length === 0) return this.#lastWrite;
     if (this.#writing === 0) {
       this.#writing = 1;
       this.#view = view;
@@ -189,6 +212,48 @@ export class Stream {
   }
 
   /**
+   * Goes on with TLS: from here on the handler gets plain bytes, and {@linkcode write} takes them. Nothing can be written
+   * before the handshake is done.
+   *
+   * @param first what was read already and is the peer's first part of the handshake.
+   * @param settled is told how the handshake came out, before any plain byte is; not at all if the stream ends first.
+   * @throws {TypeError} where `tlsAvailable()` is false.
+   */
+  secure(context: TlsContext, first: Uint8Array, settled: (outcome: TlsOutcome) => void): void {
+    let secured = false;
+    const tls: TlsEngine = new TlsEngine(context, {
+      send: (encrypted) => {
+        if (this.#state === "open" && this.#writeFailed === undefined) this.#writeRaw(encrypted);
+      },
+      secured: () => {
+        secured = true;
+        const reason = tls.distrust;
+        settled(reason === undefined ? { kind: "secured", peer: tls.peer } : { kind: "distrusted", reason });
+      },
+      plain: (bytes) => {
+        if (this.#state !== "open") return;
+        const wait = this.#handler?.data(bytes);
+        const before = this.#plainWait;
+        if (wait !== undefined) this.#plainWait = before === undefined ? wait : before.then(() => wait);
+      },
+      ended: () => this.#tlsEnd = { kind: "closed" },
+      failed: (reason) => {
+        this.#tlsEnd = { kind: "failed", reason };
+        if (!secured) settled({ kind: "failed", reason });
+      },
+    });
+    this.#tls = tls;
+    tls.start();
+    if (first.length > 0) tls.receive(first);
+  }
+
+  #receiveSealed(tls: TlsEngine, view: Uint8Array): Promise<void> | undefined {
+    this.#plainWait = undefined;
+    tls.receive(view);
+    return this.#plainWait;
+  }
+
+  /**
    * Closes the stream when everything is written.
    *
    * @param linger wait for that as long as it takes, and then give the peer time to read it: closing a socket while the
@@ -196,6 +261,7 @@ export class Stream {
    */
   end(linger: boolean): void {
     if (this.#state !== "open") return;
+    if (this.#tls !== undefined && this.#writeFailed === undefined) this.#writeRaw(this.#tls.sealEnd());
     this.#state = "ending";
     if (!linger) this.#linger = setTimeout(() => this.destroy(), FLUSH_MS);
     this.#lastWrite.then(() => linger ? this.#closeWrite() : this.destroy());
@@ -216,6 +282,7 @@ export class Stream {
     if (this.#state === "closed") return;
     this.#state = "closed";
     clearTimeout(this.#linger);
+    this.#tls?.destroy();
     try {
       this.#conn.close();
     } catch {
