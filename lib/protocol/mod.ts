@@ -34,6 +34,7 @@ export * from "./query.ts";
 export * from "./response_change.ts";
 export * from "./response_tracker.ts";
 export * from "./result_set.ts";
+export * from "./rsa_password.ts";
 export * from "./scramble.ts";
 export * from "./server_version.ts";
 export * from "./session_state.ts";

@@ -13,6 +13,7 @@ import { encodeText } from "./text.ts";
 /** Plugin names. */
 export const NATIVE_PASSWORD = "mysql_native_password";
 export const CACHING_SHA2_PASSWORD = "caching_sha2_password";
+export const SHA256_PASSWORD = "sha256_password";
 export const CLEAR_PASSWORD = "mysql_clear_password";
 
 /** The length of a nonce. */
@@ -24,8 +25,14 @@ function hash(algorithm: "sha1" | "sha256", ...parts: readonly Uint8Array[]): Ui
   return new Uint8Array(hasher.digest());
 }
 
-function xor(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return a.map((byte, i) => byte ^ (b[i] ?? 0));
+/**
+ * The bytes XOR the key, which is repeated as often as needed; the same again takes it off.
+ *
+ * @throws {ProtocolError} `out-of-range` if the key is empty.
+ */
+export function xorRepeated(bytes: Uint8Array, key: Uint8Array): Uint8Array {
+  if (key.length === 0) throw new ProtocolError("out-of-range", "Cannot obfuscate a password with an empty nonce");
+  return bytes.map((byte, i) => byte ^ (key[i % key.length] ?? 0));
 }
 
 /** The nonce in the data of a handshake or an auth switch request, where a NUL byte usually follows it. */
@@ -42,14 +49,14 @@ export function nativePasswordHash(password: string): Uint8Array {
 export function scrambleNativePassword(password: string, nonce: Uint8Array): Uint8Array {
   if (password === "") return new Uint8Array();
   const stage1 = hash("sha1", encodeText(password));
-  return xor(stage1, hash("sha1", nonce, hash("sha1", stage1)));
+  return xorRepeated(stage1, hash("sha1", nonce, hash("sha1", stage1)));
 }
 
 /** Whether an answer proves the password whose {@linkcode nativePasswordHash} is given. */
 export function verifyNativePassword(response: Uint8Array, nonce: Uint8Array, storedHash: Uint8Array): boolean {
   if (response.length === 0) return timingSafeEqual(storedHash, nativePasswordHash(""));
   if (response.length !== 20) return false;
-  const stage1 = xor(response, hash("sha1", nonce, storedHash));
+  const stage1 = xorRepeated(response, hash("sha1", nonce, storedHash));
   return timingSafeEqual(hash("sha1", stage1), storedHash);
 }
 
@@ -62,14 +69,14 @@ export function cachingSha2Hash(password: string): Uint8Array {
 export function scrambleCachingSha2(password: string, nonce: Uint8Array): Uint8Array {
   if (password === "") return new Uint8Array();
   const stage1 = hash("sha256", encodeText(password));
-  return xor(stage1, hash("sha256", hash("sha256", stage1), nonce));
+  return xorRepeated(stage1, hash("sha256", hash("sha256", stage1), nonce));
 }
 
 /** Whether an answer proves the password whose {@linkcode cachingSha2Hash} is given. */
 export function verifyCachingSha2(response: Uint8Array, nonce: Uint8Array, storedHash: Uint8Array): boolean {
   if (response.length === 0) return timingSafeEqual(storedHash, cachingSha2Hash(""));
   if (response.length !== 32) return false;
-  const stage1 = xor(response, hash("sha256", storedHash, nonce));
+  const stage1 = xorRepeated(response, hash("sha256", storedHash, nonce));
   return timingSafeEqual(hash("sha256", stage1), storedHash);
 }
 
@@ -80,6 +87,5 @@ export function verifyCachingSha2(response: Uint8Array, nonce: Uint8Array, store
  * @throws {ProtocolError} `out-of-range` if the nonce is empty.
  */
 export function obfuscatePassword(password: string, nonce: Uint8Array): Uint8Array {
-  if (nonce.length === 0) throw new ProtocolError("out-of-range", "Cannot obfuscate a password with an empty nonce");
-  return encodeText(`${password}\0`).map((byte, i) => byte ^ (nonce[i % nonce.length] ?? 0));
+  return xorRepeated(encodeText(`${password}\0`), nonce);
 }
