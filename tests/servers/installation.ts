@@ -123,14 +123,43 @@ export function findInstallation(kind: Kind): Installation | { readonly missing:
     { missing: `no ${kind} server on PATH, and ${variable} is not set` };
 }
 
+/**
+ * Finds every server of `kind`: the one that {@linkcode findInstallation} finds first, then the one under the cache folder.
+ * Only the former where an environment variable names it.
+ */
+export function findInstallations(kind: Kind): readonly Installation[] {
+  const first = findInstallation(kind);
+  if ("missing" in first) return [];
+  const cached = Deno.env.get(FOLDER_VARIABLES[kind]) ? undefined : findServer(kind, cacheFolder(kind));
+  return cached === undefined || cached.server === first.server ? [first] : [first, cached];
+}
+
+/** The major version of a server, such as 11. */
+export function majorVersion({ version }: { readonly version: string }): number {
+  return Number(version.split(".")[0]);
+}
+
 /** Unpacks a server of `kind` under the cache folder when none is found (Debian only). */
 export async function ensureInstallation(kind: Kind): Promise<Installation | { readonly missing: string }> {
   const found = findInstallation(kind);
   if (!("missing" in found) || Deno.env.get(FOLDER_VARIABLES[kind])) return found;
+  return await install(kind) ? findInstallation(kind) : { missing: `${found.missing}, and it could not be installed` };
+}
+
+/**
+ * Unpacks the newest server of `kind` under the cache folder unless one of version `major` or later is found (Debian only).
+ * Some plugins that authenticate came with it; without it, their tests are skipped.
+ */
+export async function ensureVersion(kind: Kind, major: number): Promise<void> {
+  if (Deno.env.get(FOLDER_VARIABLES[kind])) return;
+  if (!findInstallations(kind).some((found) => majorVersion(found) >= major)) await install(kind);
+}
+
+async function install(kind: Kind): Promise<boolean> {
   const script = `${import.meta.dirname}/install`;
   const { success } = await new Deno.Command("sh", { args: [script, kind], stdout: "null", stderr: "inherit" })
     .output();
-  return success ? findInstallation(kind) : { missing: `${found.missing}, and it could not be installed` };
+  return success;
 }
 
 function findProgramIn(folder: string | undefined, kind: Kind, name: string): CommandLine | undefined {
@@ -149,6 +178,15 @@ function findProgramIn(folder: string | undefined, kind: Kind, name: string): Co
 }
 
 const foundPrograms = new Map<string, CommandLine | undefined>();
+
+/**
+ * The words that start the command-line program `name` of one installation, or undefined when it has none.
+ *
+ * @param name As for {@linkcode findProgram}.
+ */
+export function programOf({ kind, folder }: Installation, name: string): CommandLine | undefined {
+  return findProgramIn(folder, kind, name);
+}
 
 /**
  * Finds the command-line program `name` of `kind`, beside the server first, then on PATH.

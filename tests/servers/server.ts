@@ -10,6 +10,7 @@ import { free, hold, holdTempDir, removeTempDir } from "./leash.ts";
 import { freePort, isGreeting, until } from "./port.ts";
 import { makeMariadbTemplate, mariadbOptions } from "./mariadb.ts";
 import { makeMysqlTemplate, mysqlOptions } from "./mysql.ts";
+import type { KeyFiles } from "./certificates.ts";
 import { createAccounts } from "./users.ts";
 
 /** Where a running server can be reached; plain data that can be handed to another process. */
@@ -24,12 +25,29 @@ export interface ServerInfo {
   readonly folder: string;
 }
 
+/**
+ * Whether a server offers TLS: as it does by itself (MySQL with certificates of its own, MariaDB from 11.4 on with one that
+ * it keeps in memory, older ones not at all), never, or with the files named.
+ */
+export type ServerTls = "automatic" | "off" | KeyFiles & { readonly ca: string };
+
+function tlsOptions(kind: Kind, tls: ServerTls): string[] {
+  if (tls === "automatic") return [];
+  // MySQL has no --skip-ssl any more; MariaDB takes an empty list of versions for all of them.
+  if (tls === "off") return [kind === "mysql" ? "--tls-version=" : "--skip-ssl"];
+  return [`--ssl-ca=${tls.ca}`, `--ssl-cert=${tls.cert}`, `--ssl-key=${tls.key}`];
+}
+
 /** How to start a server. */
 export interface ServerOptions {
   /** Further options of the server's program, such as `--max-connections=5000`. */
   readonly args?: readonly string[];
   /** A data folder made by {@linkcode makeTemplate} to copy; without it a new one is made, which takes seconds. */
   readonly template?: string;
+  /** `automatic` unless set. */
+  readonly tls?: ServerTls;
+  /** Words that start the server's command line, such as a program that gives it another view of the file system. */
+  readonly wrapper?: readonly string[];
 }
 
 const SHARED_OPTIONS = [
@@ -65,6 +83,7 @@ export class Server implements ServerInfo {
     readonly port: number,
     readonly folder: string,
     readonly args: readonly string[],
+    readonly wrapper: readonly string[],
   ) {
     this.kind = installation.kind;
     this.version = installation.version;
@@ -83,14 +102,15 @@ export class Server implements ServerInfo {
     const copy = await new Deno.Command("cp", { args: ["-a", template, `${folder}/data`] }).output();
     if (!copy.success) throw new Error(`Cannot copy ${template}: ${new TextDecoder().decode(copy.stderr)}`);
     await Deno.writeTextFile(`${folder}/accounts.sql`, createAccounts(installation.kind));
-    const server = new Server(installation, freePort(), folder, options.args ?? []);
+    const args = [...tlsOptions(installation.kind, options.tls ?? "automatic"), ...options.args ?? []];
+    const server = new Server(installation, freePort(), folder, args, options.wrapper ?? []);
     await server.#run();
     return server;
   }
 
   async #run(): Promise<void> {
     const { installation, folder } = this;
-    const [program, ...before] = serverCommand(installation);
+    const [program = installation.server, ...before] = [...this.wrapper, ...serverCommand(installation)];
     const args = [
       ...before,
       `--datadir=${folder}/data`,
