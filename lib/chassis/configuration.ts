@@ -8,6 +8,7 @@
  * @module
  */
 import { join } from "node:path";
+import { TLS_OPTIONS } from "../net/tls_options.ts";
 import { type Plugin, valuesOf } from "../plugin/mod.ts";
 import { type BaseDirectories, baseDirectories } from "./basedir.ts";
 import { parseCommandLine } from "./command_line.ts";
@@ -26,9 +27,14 @@ export type Configuration =
   | { readonly kind: "run"; readonly settings: Settings; readonly plugins: readonly LoadedPlugin[] };
 
 const CHASSIS_GROUP: OptionGroup = { name: "chassis", text: "the program itself", options: CHASSIS_OPTIONS };
+const TLS_GROUP: OptionGroup = {
+  name: "tls",
+  text: "TLS and keys towards clients, whatever listens",
+  options: TLS_OPTIONS,
+};
 
-/** The options of the chassis and of every shipped plugin, as the README lists them. */
-export const SHIPPED_GROUPS: readonly OptionGroup[] = [CHASSIS_GROUP, ...SHIPPED_PLUGINS.map(groupOf)];
+/** The options of the chassis, of TLS and of every shipped plugin, as the README lists them. */
+export const SHIPPED_GROUPS: readonly OptionGroup[] = [CHASSIS_GROUP, TLS_GROUP, ...SHIPPED_PLUGINS.map(groupOf)];
 
 interface Early {
   readonly directories: BaseDirectories;
@@ -57,7 +63,7 @@ export async function configure(
   if (version) return { kind: "print", text: versionText(loaded) };
 
   const notLoaded = shipped.filter((plugin) => !loaded.includes(plugin));
-  const groups = [CHASSIS_GROUP, ...loaded.map(groupOf)];
+  const groups = [CHASSIS_GROUP, TLS_GROUP, ...loaded.map(groupOf)];
   if (help) return { kind: "print", text: helpText([...groups, ...notLoaded.flatMap(activationOf)]) };
 
   const set = new OptionSet(groups, notLoaded.map(groupOf));

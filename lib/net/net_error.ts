@@ -11,7 +11,8 @@ export type NetErrorCode =
   | "cannot-listen"
   | "cannot-connect"
   | "timed-out"
-  | "bad-certificate";
+  | "bad-certificate"
+  | "bad-option";
 
 /** An error of the network floor; its message says what to do. */
 export class NetError extends Error {
