@@ -13,6 +13,8 @@ export * from "./change_user.ts";
 export * from "./column_definition.ts";
 export * from "./column_type.ts";
 export * from "./command.ts";
+export * from "./compressed_packet.ts";
+export * from "./compression.ts";
 export * from "./eof.ts";
 export * from "./err.ts";
 export * from "./error.ts";
