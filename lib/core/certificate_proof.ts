@@ -1,10 +1,10 @@
 /**
  * How a server whose certificate nobody has signed proves to a client that it is the one that knows the password.
  *
- * MariaDB's clients verify certificates by default since 11.4. With a self-signed one they go on with the login all the
- * same, unless the password itself would have to be sent, and then take the server for genuine if the final OK packet
- * proves that the server knows what the password is verified with and has sent this very certificate. Who stands between
- * the two and shows a certificate of their own cannot make that proof.
+ * MariaDB's clients verify certificates by default since 11.4, unless the server is on their own machine. With a
+ * self-signed one they go on with the login if the greeting names a plugin of theirs, and then take the server for
+ * genuine if the final OK packet proves that the server knows what the password is verified with and has sent this very
+ * certificate. Who stands between the two and shows a certificate of their own cannot make that proof.
  *
  * Sources: https://mariadb.com/docs/server/security/encryption/data-in-transit-encryption/zero-configuration-tls for the
  * idea; the bytes are what MariaDB 11.8.9 sends (the test repeats a login that was recorded from it).

@@ -42,8 +42,8 @@ export interface ServerAuthenticationOptions {
   readonly nonce: Uint8Array;
   /** Whether the client understands a request for another plugin. */
   readonly canSwitch: boolean;
-  /** The one plugin to use, if the client understands that. Otherwise the client has the choice. */
-  readonly only?: ServerPlugin;
+  /** The plugin that the greeting has named. */
+  readonly defaultPlugin: ServerPlugin;
 }
 
 /** One login or change of user. */
@@ -62,15 +62,14 @@ export class ServerAuthentication {
    */
   first(plugin: string | undefined, answer: Uint8Array): Verdict {
     const name = plugin === undefined || plugin === "" ? NATIVE_PASSWORD : plugin;
-    const { canSwitch, only } = this.#options;
+    const { canSwitch, defaultPlugin } = this.#options;
     if (name !== CACHING_SHA2_PASSWORD && name !== NATIVE_PASSWORD) {
-      return canSwitch ? this.#request(only ?? CACHING_SHA2_PASSWORD) : { kind: "unsupported" };
+      return canSwitch ? this.#request(defaultPlugin) : { kind: "unsupported" };
     }
-    if (canSwitch && only !== undefined && only !== name) return this.#request(only);
     const verdict = this.#verify(name, answer);
-    // A client that is told to use the native plugin, while the greeting names the other one, first sends nothing.
-    const undecided = verdict.kind === "denied" && !verdict.withPassword && name === NATIVE_PASSWORD;
-    return undecided && canSwitch ? this.#request(NATIVE_PASSWORD) : verdict;
+    // A client that was told to use another plugin than the greeting names first sends nothing.
+    const undecided = verdict.kind === "denied" && !verdict.withPassword && name !== defaultPlugin;
+    return undecided && canSwitch ? this.#request(name) : verdict;
   }
 
   /** Takes the answer to the request for another plugin. */

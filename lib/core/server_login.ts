@@ -12,6 +12,7 @@
  * @module
  */
 import {
+  CACHING_SHA2_PASSWORD,
   Capability,
   encodeError,
   encodeHandshake,
@@ -27,11 +28,12 @@ import {
   parseHandshakeResponse,
   ProtocolError,
 } from "../protocol/mod.ts";
+import { type CompressionAlgorithm, MAX_COMPRESSION_LEVEL } from "../protocol/compression.ts";
 import { certificateProof } from "./certificate_proof.ts";
-import { ServerAuthentication, type Verdict } from "./server_authentication.ts";
+import { ServerAuthentication, type ServerPlugin, type Verdict } from "./server_authentication.ts";
 import { newNonce, unknownCredentials } from "./server_credentials.ts";
 import type { LoggedIn, ServerLoginStep } from "./server_login_step.ts";
-import type { Compression, ServerLoginOptions } from "./server_offer.ts";
+import type { ServerLoginOptions } from "./server_offer.ts";
 
 type Accepted = Extract<ServerLoginStep, { kind: "accepted" }>;
 
@@ -48,7 +50,7 @@ const PACKET_LIMIT = 1 << 20;
 
 const NOTHING = new Uint8Array(0);
 
-const COMPRESSION_FLAGS: Readonly<Record<Compression, bigint>> = {
+const COMPRESSION_FLAGS: Readonly<Record<CompressionAlgorithm, bigint>> = {
   zlib: Capability.CLIENT_COMPRESS,
   zstd: Capability.CLIENT_ZSTD_COMPRESSION_ALGORITHM,
 };
@@ -86,9 +88,13 @@ export class ServerLogin {
       capabilities: this.#offered,
       charset,
       status,
-      authPluginName: "caching_sha2_password",
+      authPluginName: this.#defaultPlugin,
     });
     return encodePacket(handshake, 0);
+  }
+
+  get #defaultPlugin(): ServerPlugin {
+    return this.#options.defaultPlugin ?? CACHING_SHA2_PASSWORD;
   }
 
   /** Whether the client speaks by TLS. */
@@ -196,7 +202,8 @@ export class ServerLogin {
       capabilities: response.capabilities & this.#offered,
       attributes: attributes ?? new Map(),
       compression,
-      zstdLevel: compression === "zstd" ? zstdLevel : undefined,
+      // A level that there is not is no reason to turn a client away.
+      zstdLevel: compression === "zstd" && isLevel(zstdLevel) ? zstdLevel : undefined,
     };
     return this.#authenticate(who, authPluginName, authResponse, next);
   }
@@ -206,15 +213,9 @@ export class ServerLogin {
       credentials: this.#options.credentials(who.username) ?? unknownCredentials(),
       nonce: this.nonce,
       canSwitch: hasCapability(who.capabilities, Capability.CLIENT_PLUGIN_AUTH),
-      ...(this.#wantsProof(who) ? { only: NATIVE_PASSWORD } : {}),
+      defaultPlugin: this.#defaultPlugin,
     });
     return this.#judge(authentication, authentication.first(plugin, answer), who, next);
-  }
-
-  /** MariaDB's client library can check the proof with its own plugins alone. */
-  #wantsProof({ attributes }: Who): boolean {
-    return this.#secure && this.#options.tls?.fingerprint !== undefined &&
-      /mariadb/i.test(attributes.get("_client_name") ?? "");
   }
 
   #judge(authentication: ServerAuthentication, verdict: Verdict, who: Who, next: number): ServerLoginStep {
@@ -266,6 +267,10 @@ export class ServerLogin {
     this.#phase = { kind: "over" };
     return { kind: "refused", write: encodePacket(encodeError(errorNumber, text), sequenceId), rest: NOTHING };
   }
+}
+
+function isLevel(level: number | undefined): boolean {
+  return level !== undefined && level >= 1 && level <= MAX_COMPRESSION_LEVEL.zstd;
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {

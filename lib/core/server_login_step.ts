@@ -4,8 +4,8 @@
  * @module
  */
 import type { ConnectionAttributes } from "../protocol/mod.ts";
+import type { CompressionAlgorithm } from "../protocol/compression.ts";
 import type { ServerPlugin } from "./server_authentication.ts";
-import type { Compression } from "./server_offer.ts";
 
 /** A client whose password was right. */
 export interface LoggedIn {
@@ -17,8 +17,8 @@ export interface LoggedIn {
   readonly attributes: ConnectionAttributes;
   readonly plugin: ServerPlugin;
   /** How everything behind the OK packet is compressed. */
-  readonly compression: Compression | undefined;
-  /** The level of zstd that the client wishes for. */
+  readonly compression: CompressionAlgorithm | undefined;
+  /** The level of zstd that the client wishes for, 1 to 22. */
   readonly zstdLevel: number | undefined;
   /** Belongs into the OK packet. */
   readonly info: string;

@@ -3,10 +3,9 @@
  *
  * @module
  */
+import type { CompressionAlgorithm } from "../protocol/compression.ts";
+import type { ServerPlugin } from "./server_authentication.ts";
 import type { CredentialsOf } from "./server_credentials.ts";
-
-/** The two ways to compress what follows the login. */
-export type Compression = "zlib" | "zstd";
 
 /** TLS as a server offers it. */
 export interface TlsOffer {
@@ -22,6 +21,12 @@ export interface ServerLoginOptions {
   readonly connectionId: number;
   /** Bits of {@linkcode Capability} without those of TLS and compression, which follow from the rest. */
   readonly capabilities: bigint;
+  /**
+   * The plugin that the greeting names; clients may use the other one all the same. Default: `caching_sha2_password`.
+   * MariaDB's clients that verify certificates turn a self-signed one down unless it is `mysql_native_password`: the
+   * plugins that they trust to check {@linkcode certificateProof} are their own ones.
+   */
+  readonly defaultPlugin?: ServerPlugin;
   /** The low byte of the default collation. */
   readonly charset: number;
   /** Bits of `ServerStatus`. */
@@ -29,7 +34,7 @@ export interface ServerLoginOptions {
   readonly credentials: CredentialsOf;
   /** Undefined where TLS cannot be had. */
   readonly tls: TlsOffer | undefined;
-  readonly compression: readonly Compression[];
+  readonly compression: readonly CompressionAlgorithm[];
   /** Where clients come from, for the text of error 1045. Default: `localhost`. */
   readonly host?: string;
   /** 20 bytes without a NUL; new ones by default. */
