@@ -1,15 +1,18 @@
 /**
  * A small MySQL client for the demo's tour: one connection, text queries and prepared statements, every wait bounded.
+ * It uses TLS where that is offered, and does not ask who the server is: it is on this machine.
  *
  * @module
  */
 import { parseAddress, resolveAddress } from "../../lib/net/address.ts";
 import { connect } from "../../lib/net/connect.ts";
 import type { Stream } from "../../lib/net/stream.ts";
+import { clientTlsContext } from "../../lib/net/tls_context.ts";
+import { tlsAvailable, type TlsPeer } from "../../lib/net/tls_engine.ts";
 import { parseAuthMoreData, parseAuthSwitchRequest } from "../../lib/protocol/auth_switch.ts";
 import type { BinaryValue } from "../../lib/protocol/binary_value.ts";
 import { parseBinaryRow } from "../../lib/protocol/binary_row.ts";
-import { Capability } from "../../lib/protocol/capability.ts";
+import { Capability, hasCapability } from "../../lib/protocol/capability.ts";
 import { type ColumnDefinition, parseColumnDefinition } from "../../lib/protocol/column_definition.ts";
 import { ColumnType } from "../../lib/protocol/column_type.ts";
 import { Command } from "../../lib/protocol/command.ts";
@@ -71,6 +74,8 @@ const CAPABILITIES = Capability.CLIENT_LONG_PASSWORD | Capability.CLIENT_LONG_FL
 /** utf8mb4_general_ci. */
 const CHARSET = 45;
 
+const MAX_PACKET = 0xffffff;
+
 /** One connection. */
 export class Client {
   readonly #stream: Stream;
@@ -81,6 +86,7 @@ export class Client {
   #arrived: (() => void) | undefined;
   #nextSequenceId = 0;
   #capabilities = CAPABILITIES;
+  #peer: TlsPeer | undefined;
 
   private constructor(stream: Stream, timeout: number) {
     this.#stream = stream;
@@ -157,6 +163,11 @@ export class Client {
     return result;
   }
 
+  /** How the connection is encrypted; undefined if it is not. */
+  get tls(): TlsPeer | undefined {
+    return this.#peer;
+  }
+
   /** Says goodbye. */
   close(): void {
     if (!this.#closed) this.#begin(Uint8Array.of(Command.COM_QUIT));
@@ -167,6 +178,7 @@ export class Client {
   async #logIn({ user, password, database }: ClientOptions): Promise<void> {
     const handshake = parseHandshake(await this.#answer());
     this.#capabilities = CAPABILITIES & (handshake.capabilities | Capability.CLIENT_LONG_PASSWORD);
+    if (hasCapability(handshake.capabilities, Capability.CLIENT_SSL) && tlsAvailable()) await this.#secure();
     let authPluginName = handshake.authPluginName ?? "mysql_native_password";
     const scramble = (nonce: Uint8Array) =>
       authPluginName === "mysql_native_password"
@@ -175,7 +187,7 @@ export class Client {
     this.#send(encodeHandshakeResponse({
       kind: "response41",
       capabilities: this.#capabilities,
-      maxPacketSize: 0xffffff,
+      maxPacketSize: MAX_PACKET,
       charset: CHARSET,
       username: user,
       authResponse: scramble(handshake.authData),
@@ -196,6 +208,21 @@ export class Client {
         throw new ClientError("unexpected", "The server wants the whole password, which this client does not send");
       }
     }
+  }
+
+  async #secure(): Promise<void> {
+    this.#capabilities |= Capability.CLIENT_SSL;
+    const capabilities = this.#capabilities;
+    this.#send(
+      encodeHandshakeResponse({ kind: "ssl-request", capabilities, maxPacketSize: MAX_PACKET, charset: CHARSET }),
+    );
+    this.#stream.secure(clientTlsContext({ verification: "none" }), new Uint8Array(), (outcome) => {
+      if (outcome.kind === "secured") this.#peer = outcome.peer;
+      else this.#closed = true;
+      this.#arrived?.();
+    });
+    this.#nextSequenceId++;
+    await this.#until(() => this.#peer !== undefined);
   }
 
   async #result(format: "text" | "binary"): Promise<ClientResult> {
@@ -231,25 +258,27 @@ export class Client {
 
   /** The next payload. @throws {ClientError} what an ERR packet says, or if there is none in time. */
   async #answer(): Promise<Uint8Array> {
+    await this.#until(() => this.#packets.length > 0);
+    const packet = this.#packets.shift();
+    if (packet === undefined) throw new TypeError("No packet after waiting for it");
+    this.#nextSequenceId = packet.lastSequenceId + 1;
+    if (!isErr(packet.payload)) return packet.payload;
+    const err = parseErr(packet.payload);
+    throw new ClientError("refused", err.message, err);
+  }
+
+  /** @throws {ClientError} if the connection ends before `done()` is true, or time is up. */
+  async #until(done: () => boolean): Promise<void> {
     const deadline = Date.now() + this.#timeout * 1000;
-    for (;;) {
-      const packet = this.#packets.shift();
-      if (packet !== undefined) {
-        this.#nextSequenceId = packet.lastSequenceId + 1;
-        if (!isErr(packet.payload)) return packet.payload;
-        const err = parseErr(packet.payload);
-        throw new ClientError("refused", err.message, err);
-      }
+    while (!done()) {
       if (this.#closed) throw new ClientError("closed", "The server closed the connection");
+      if (Date.now() >= deadline) throw new ClientError("timed-out", `No answer within ${this.#timeout} s`);
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#arrived = resolve;
       const timer = setTimeout(resolve, Math.max(deadline - Date.now(), 0));
       await promise;
       clearTimeout(timer);
       this.#arrived = undefined;
-      if (this.#packets.length === 0 && !this.#closed && Date.now() >= deadline) {
-        throw new ClientError("timed-out", `No answer within ${this.#timeout} s`);
-      }
     }
   }
 }

@@ -3,89 +3,76 @@
  *
  * @module
  */
+import { ServerLogin } from "../../lib/core/server_login.ts";
+import type { LoggedIn, ServerLoginStep } from "../../lib/core/server_login_step.ts";
 import type { Stream } from "../../lib/net/stream.ts";
-import { Capability, hasCapability } from "../../lib/protocol/capability.ts";
-import { parseChangeUser } from "../../lib/protocol/change_user.ts";
+import type { TlsPeer } from "../../lib/net/tls_engine.ts";
 import { Command } from "../../lib/protocol/command.ts";
+import { CompressedChannel } from "../../lib/protocol/compressed_packet.ts";
 import { encodeErr } from "../../lib/protocol/err.ts";
 import { ProtocolError } from "../../lib/protocol/error.ts";
-import { encodeHandshake } from "../../lib/protocol/handshake.ts";
-import { parseHandshakeResponse } from "../../lib/protocol/handshake_response.ts";
 import { encodeOk } from "../../lib/protocol/ok.ts";
 import { type Packet, PacketReader } from "../../lib/protocol/packet.ts";
-import { ServerStatus } from "../../lib/protocol/status.ts";
 import { Commands } from "./commands.ts";
-import { DEFAULT_PLUGIN, Login, newNonce } from "./login.ts";
+import type { Offer } from "./offer.ts";
 import { Response } from "./response.ts";
 import type { Process } from "./sql/schema_sources.ts";
 import { Session, type SessionServer } from "./sql/session.ts";
 import { SqlError } from "./sql/sql_error.ts";
-import { CHARSET_TEXT } from "./sql/value_type.ts";
-import { MAX_ALLOWED_PACKET, SERVER_VERSION } from "./sql/variables.ts";
-
-/** What the servers can do; no TLS, no compression, no LOAD DATA LOCAL. */
-export const CAPABILITIES = Capability.CLIENT_LONG_PASSWORD | Capability.CLIENT_FOUND_ROWS |
-  Capability.CLIENT_LONG_FLAG | Capability.CLIENT_CONNECT_WITH_DB | Capability.CLIENT_IGNORE_SPACE |
-  Capability.CLIENT_PROTOCOL_41 | Capability.CLIENT_INTERACTIVE | Capability.CLIENT_TRANSACTIONS |
-  Capability.CLIENT_SECURE_CONNECTION | Capability.CLIENT_MULTI_STATEMENTS | Capability.CLIENT_MULTI_RESULTS |
-  Capability.CLIENT_PS_MULTI_RESULTS | Capability.CLIENT_PLUGIN_AUTH | Capability.CLIENT_CONNECT_ATTRS |
-  Capability.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA | Capability.CLIENT_SESSION_TRACK | Capability.CLIENT_DEPRECATE_EOF;
+import { MAX_ALLOWED_PACKET } from "./sql/variables.ts";
 
 /** So many commands may wait; a client that sends more without reading the answers is not read any further. */
 const QUEUE_LIMIT = 64;
 
+/** How long a client may take to log in, as MySQL's connect_timeout. */
+const LOGIN_MS = 10_000;
+
 /** What the next packet is. */
 type Phase =
   | { readonly kind: "login" }
-  /** The answer to an auth switch request. */
-  | { readonly kind: "switched"; readonly login: Login; readonly enter: () => void }
+  /** The answer to an auth switch request after COM_CHANGE_USER. */
+  | { readonly kind: "change" }
   | { readonly kind: "commands" };
 
 /** One connection. */
 export class Connection {
   readonly id: number;
   readonly #stream: Stream;
-  readonly #server: SessionServer;
-  readonly #password: string;
+  readonly #offer: Offer;
+  readonly #login: ServerLogin;
   readonly #session: Session;
   readonly #commands: Commands;
   readonly #reader = new PacketReader({ maxLength: MAX_ALLOWED_PACKET });
   readonly #queue: Packet[] = [];
-  readonly #nonce = newNonce();
+  readonly #write = (bytes: Uint8Array): Promise<void> =>
+    this.#stream.write(this.#channel === undefined ? bytes : this.#channel.encode(bytes, false));
   #phase: Phase = { kind: "login" };
-  #capabilities = 0n;
+  #client: LoggedIn | undefined;
+  #channel: CompressedChannel | undefined;
+  #peer: TlsPeer | undefined;
   #pump: Promise<void> | undefined;
   #ended = false;
   #since = Date.now();
 
-  constructor(id: number, stream: Stream, server: SessionServer, password: string) {
+  constructor(id: number, stream: Stream, server: SessionServer, offer: Offer) {
     this.id = id;
     this.#stream = stream;
-    this.#server = server;
-    this.#password = password;
+    this.#offer = offer;
+    this.#login = new ServerLogin({ ...offer.login, connectionId: id });
     this.#session = new Session(id, server);
-    this.#commands = new Commands(this.#session, () => this.#capabilities);
+    this.#commands = new Commands(this.#session, () => this.#client?.capabilities ?? 0n);
   }
 
   /** Serves the client until either side has had enough. Never rejects. */
   async run(): Promise<void> {
-    const handshake = encodeHandshake({
-      serverVersion: SERVER_VERSION,
-      connectionId: this.id,
-      authData: this.#nonce,
-      capabilities: CAPABILITIES,
-      charset: CHARSET_TEXT,
-      status: ServerStatus.SERVER_STATUS_AUTOCOMMIT,
-      authPluginName: DEFAULT_PLUGIN,
-    });
-    const greeting = new Response(0, (bytes) => this.#stream.write(bytes));
-    greeting.add(handshake);
-    await greeting.flush();
+    const late = setTimeout(() => this.#phase.kind === "login" && this.close(), LOGIN_MS);
+    await this.#stream.write(this.#login.greeting());
     await this.#stream.run({
       data: (view) => this.#receive(view),
       busy: () => !this.#reader.idle,
       broken: () => this.close(),
     });
+    clearTimeout(late);
     this.close();
     await this.#pump;
     this.#session.reset();
@@ -101,14 +88,22 @@ export class Connection {
   /** KILL: what runs ends with error 1317, and then the connection if that is meant. */
   kill(what: "query" | "connection"): void {
     this.#session.interruption.raise();
-    if (what === "query") return;
-    this.#ended = true;
-    if (this.#pump === undefined) this.#finish();
+    if (what === "connection") this.#end();
   }
 
   /** Whether nothing more is served, although the client may not have noticed yet. */
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** What SHOW STATUS says about this connection. */
+  get status(): [string, string][] {
+    return [
+      ["Compression", this.#client?.compression === undefined ? "OFF" : "ON"],
+      ["Compression_algorithm", this.#client?.compression ?? ""],
+      ["Ssl_cipher", this.#peer?.cipher ?? ""],
+      ["Ssl_version", this.#peer?.protocol ?? ""],
+    ];
   }
 
   /** This connection's line in SHOW PROCESSLIST. */
@@ -127,20 +122,68 @@ export class Connection {
 
   #receive(view: Uint8Array): Promise<void> | undefined {
     if (this.#ended) return undefined;
+    if (this.#phase.kind === "login") return this.#settle(this.#login.receive(view));
     try {
-      this.#queue.push(...this.#reader.push(view));
+      this.#queue.push(...this.#reader.push(this.#channel === undefined ? view : this.#channel.decode(view)));
     } catch (error) {
-      this.#refuse(error, new Response(0, (bytes) => this.#stream.write(bytes)));
+      this.#refuse(error, new Response(0, this.#write));
       return undefined;
     }
     if (this.#queue.length > 0) this.#pump ??= this.#work();
     return this.#queue.length > QUEUE_LIMIT ? this.#pump : undefined;
   }
 
+  /** Does what the login, or a change of user, has come to. */
+  #settle(step: ServerLoginStep): Promise<void> | undefined {
+    if (step.write.length > 0) this.#write(step.write);
+    switch (step.kind) {
+      case "more":
+        return undefined;
+      case "secure":
+        this.#secure(step.rest);
+        return undefined;
+      case "refused":
+        this.#end();
+        return undefined;
+      case "accepted":
+        this.#enter(step.client, new Response(step.sequenceId, this.#write));
+        return step.rest.length > 0 ? this.#receive(step.rest) : undefined;
+    }
+  }
+
+  #secure(first: Uint8Array): void {
+    const { tls } = this.#offer;
+    if (tls === undefined) throw new TypeError("A client was offered TLS where there is none");
+    this.#stream.secure(tls.context, first, (outcome) => {
+      if (outcome.kind === "secured") this.#peer = outcome.peer;
+      else this.close();
+    });
+  }
+
+  /** Begins the session of a client whose password was right. */
+  #enter(client: LoggedIn, response: Response): void {
+    this.#client = client;
+    this.#session.user = `${client.username}@localhost`;
+    this.#session.database = undefined;
+    try {
+      if (client.database !== undefined) this.#session.use(client.database);
+    } catch (error) {
+      this.#refuse(error, response);
+      return;
+    }
+    response.add(encodeOk({ status: this.#session.status, info: client.info }, client.capabilities));
+    response.flush();
+    this.#phase = { kind: "commands" };
+    const { compression, zstdLevel } = client;
+    // From here on; it stays as it is when the user changes.
+    if (compression === undefined) return;
+    this.#channel ??= new CompressedChannel(compression, zstdLevel === undefined ? {} : { level: zstdLevel });
+  }
+
   async #work(): Promise<void> {
     for (let packet; !this.#ended && (packet = this.#queue.shift()) !== undefined;) {
       this.#since = Date.now();
-      const response = new Response(packet.lastSequenceId + 1, (bytes) => this.#stream.write(bytes));
+      const response = new Response(packet.lastSequenceId + 1, this.#write);
       try {
         await this.#handle(packet, response);
         await response.flush();
@@ -155,70 +198,23 @@ export class Connection {
   }
 
   async #handle(packet: Packet, response: Response): Promise<void> {
-    const expected = this.#phase.kind === "commands" ? 0 : undefined;
-    if (expected !== undefined && packet.sequenceId !== expected) {
-      throw new SqlError(1156, "08S01", "Got packets out of order");
-    }
-    switch (this.#phase.kind) {
-      case "login":
-        return this.#logIn(packet.payload, response);
-      case "switched": {
-        const { login, enter } = this.#phase;
-        return this.#answer(login, DEFAULT_PLUGIN, packet.payload, response, enter);
-      }
-      case "commands":
-        return await this.#command(packet.payload, response);
-    }
-  }
-
-  #logIn(payload: Uint8Array, response: Response): void {
-    const read = parseHandshakeResponse(payload);
-    if (read.kind === "response320") {
-      throw new SqlError(1251, "08004", "Client does not support authentication protocol requested by server");
-    }
-    if (read.kind === "ssl-request") throw new SqlError(1043, "08S01", "Bad handshake: this server has no TLS");
-    this.#capabilities = read.capabilities & CAPABILITIES;
-    const { username, database, authPluginName, authResponse } = read;
-    const login = new Login(this.#password, this.#nonce);
-    const enter = () => this.#enter(username, database);
-    this.#session.user = `${username}@localhost`;
-    this.#answer(login, authPluginName, authResponse, response, enter);
-  }
-
-  #answer(login: Login, plugin: string | undefined, answer: Uint8Array, response: Response, enter: () => void): void {
-    const canSwitch = hasCapability(this.#capabilities, Capability.CLIENT_PLUGIN_AUTH);
-    const step = login.answer(this.#session.user, plugin, answer, canSwitch);
-    if (step.kind === "switch") {
-      response.add(step.request);
-      this.#phase = { kind: "switched", login, enter };
+    if (this.#phase.kind === "change") {
+      this.#settle(this.#login.take(packet));
       return;
     }
-    enter();
-    for (const payload of step.before) response.add(payload);
-    response.add(encodeOk({ status: this.#session.status }, this.#capabilities));
-    this.#phase = { kind: "commands" };
-  }
-
-  #enter(username: string, database: string | undefined): void {
-    this.#session.user = `${username}@localhost`;
-    this.#session.database = undefined;
-    if (database !== undefined && database !== "") this.#session.use(database);
-  }
-
-  async #command(payload: Uint8Array, response: Response): Promise<void> {
+    if (packet.sequenceId !== 0) throw new SqlError(1156, "08S01", "Got packets out of order");
+    const { payload } = packet;
     switch (payload[0]) {
       case Command.COM_QUIT:
         this.#ended = true;
         return;
-      case Command.COM_CHANGE_USER: {
-        const { username, authResponse, database, authPluginName } = parseChangeUser(payload, this.#capabilities);
+      case Command.COM_CHANGE_USER:
+        if (this.#client === undefined) throw new TypeError("A command came before the login");
         this.#commands.reset();
-        this.#session.user = `${username}@localhost`;
-        const login = new Login(this.#password, this.#nonce);
         // If this fails the connection ends: the session of the user before is gone.
-        this.#phase = { kind: "login" };
-        return this.#answer(login, authPluginName, authResponse, response, () => this.#enter(username, database));
-      }
+        this.#phase = { kind: "change" };
+        this.#settle(this.#login.changeUser(packet, this.#client));
+        return;
       default:
         await this.#commands.run(payload, response);
     }
@@ -230,6 +226,11 @@ export class Connection {
     response.add(encodeErr({ errorNumber: told.code, sqlState: told.sqlState, message: told.message }));
     response.flush();
     if (this.#phase.kind === "commands" && error instanceof SqlError && told.code !== 1156) return;
+    this.#end();
+  }
+
+  /** Serves nothing more. */
+  #end(): void {
     this.#ended = true;
     if (this.#pump === undefined) this.#finish();
   }

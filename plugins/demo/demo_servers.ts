@@ -4,8 +4,18 @@
  * @module
  */
 import type { Log } from "../../lib/plugin/mod.ts";
+import { newOffer } from "./offer.ts";
 import { DemoServer } from "./server.ts";
 import { Database } from "./sql/database.ts";
+import type { DemoTls } from "./tls.ts";
+
+/** Options of {@linkcode DemoServers.open}. */
+export interface DemoOptions {
+  /** The password of every user; empty for none. */
+  readonly password: string;
+  /** Undefined where TLS cannot be had, or is not wanted. */
+  readonly tls: DemoTls | undefined;
+}
 
 /** A read/write and a read-only server on one database. */
 export class DemoServers {
@@ -14,18 +24,19 @@ export class DemoServers {
   readonly password: string;
   readonly #database: Database;
 
-  private constructor(password: string, log: Log) {
+  private constructor({ password, tls }: DemoOptions, log: Log) {
     this.password = password;
     this.#database = new Database();
     const failed = (reason: string) => log.write("warning", `The demo server could not accept a client: ${reason}`);
-    const shared = { database: this.#database, password, failed };
+    const offer = newOffer(password, tls);
+    const shared = { database: this.#database, offer, failed };
     this.readWrite = DemoServer.open({ ...shared, name: "demo-rw", serverId: 1, readOnly: false });
     this.readOnly = DemoServer.open({ ...shared, name: "demo-ro", serverId: 2, readOnly: true });
   }
 
   /** Opens both. @throws {NetError} `cannot-listen` */
-  static open(password: string, log: Log): DemoServers {
-    return new DemoServers(password, log);
+  static open(options: DemoOptions, log: Log): DemoServers {
+    return new DemoServers(options, log);
   }
 
   /** Connections by server, for the admin side. */

@@ -40,7 +40,7 @@ const plugin: Plugin<null> = {
   async prepare({ values, log, setDefault }) {
     // Imported when needed: the event threads load this module too, and have no use for a database.
     const { DemoServers } = await import("./demo_servers.ts");
-    servers = DemoServers.open(valuesOf(options, values)["demo-password"] ?? "", log);
+    servers = DemoServers.open({ password: valuesOf(options, values)["demo-password"] ?? "", tls: undefined }, log);
     const { readWrite, readOnly } = servers;
     if (setDefault("proxy-backend-addresses", [readWrite.addressText])) {
       setDefault("proxy-read-only-backend-addresses", [readOnly.addressText]);

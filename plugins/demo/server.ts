@@ -6,6 +6,7 @@
 import { type Address, formatAddress } from "../../lib/net/address.ts";
 import { Listener } from "../../lib/net/listener.ts";
 import { Connection } from "./connection.ts";
+import type { Offer } from "./offer.ts";
 import type { Database } from "./sql/database.ts";
 import type { SessionServer } from "./sql/session.ts";
 import { SqlError } from "./sql/sql_error.ts";
@@ -18,8 +19,7 @@ export interface DemoServerOptions {
   readonly serverId: number;
   readonly readOnly: boolean;
   readonly database: Database;
-  /** The password of every user; empty for none. */
-  readonly password: string;
+  readonly offer: Offer;
   /** Is told why a client could not be accepted. */
   readonly failed: (reason: string) => void;
 }
@@ -81,7 +81,7 @@ export class DemoServer {
   async #accept(): Promise<void> {
     for (let stream; (stream = await this.#listener.accept(this.#options.failed)) !== undefined;) {
       const id = ++this.#lastConnectionId;
-      const connection = new Connection(id, stream, this.#sessionServer, this.#options.password);
+      const connection = new Connection(id, stream, this.#sessionServer(id), this.#options.offer);
       this.#connections.set(id, connection);
       const running = connection.run().finally(() => {
         this.#connections.delete(id);
@@ -91,26 +91,28 @@ export class DemoServer {
     }
   }
 
-  get #sessionServer(): SessionServer {
+  /** The server as the session of connection `id` sees it. */
+  #sessionServer(id: number): SessionServer {
     return {
       identity: this.#identity,
       database: this.#options.database,
       processes: () => [...this.#connections.values()].map(({ process }) => process),
-      status: () => this.#status(),
-      kill: (id, what) => {
-        const connection = this.#connections.get(id);
-        if (connection === undefined || connection.ended) throw new SqlError(1094, "HY000", `Unknown thread id: ${id}`);
+      status: () => this.#status(id),
+      kill: (other, what) => {
+        const connection = this.#connections.get(other);
+        if (connection === undefined || connection.ended) {
+          throw new SqlError(1094, "HY000", `Unknown thread id: ${other}`);
+        }
         connection.kill(what);
       },
     };
   }
 
-  #status(): [string, string][] {
+  #status(id: number): [string, string][] {
     return [
       ["Aborted_clients", "0"],
       ["Connections", String(this.#lastConnectionId)],
-      ["Ssl_cipher", ""],
-      ["Ssl_version", ""],
+      ...this.#connections.get(id)?.status ?? [],
       ["Threads_connected", String(this.#connections.size)],
       ["Threads_running", "1"],
       ["Uptime", String(Math.floor((Date.now() - this.#started) / 1000))],

@@ -3,7 +3,13 @@
  *
  * @module
  */
+import { makeSelfSigned } from "../../../lib/net/self_signed.ts";
+import { tlsAvailable } from "../../../lib/net/tls_engine.ts";
 import { DemoServers } from "../../../plugins/demo/demo_servers.ts";
+import { newDemoTls } from "../../../plugins/demo/tls.ts";
+
+/** TLS with a certificate made for this run, where the runtime has TLS for servers. */
+const TLS = tlsAvailable() ? newDemoTls(await makeSelfSigned()) : undefined;
 
 /** A log that fails the test when something is written. */
 export const QUIET = {
@@ -15,7 +21,7 @@ export const QUIET = {
 
 /** Runs `work` with both servers and closes them. */
 export async function withServers(work: (servers: DemoServers) => Promise<void>, password = ""): Promise<void> {
-  const servers = DemoServers.open(password, QUIET);
+  const servers = DemoServers.open({ password, tls: TLS }, QUIET);
   try {
     await work(servers);
   } finally {
