@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { assertEquals, assertRejects } from "@std/assert";
+import "../../servers/node_process.ts";
 import { createConnection as mariadbConnect } from "mariadb";
 import { createConnection as mysql2Connect } from "mysql2/promise";
 import { withServers } from "./stage.ts";

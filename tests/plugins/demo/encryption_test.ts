@@ -1,10 +1,16 @@
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { createConnection as mysql2Connect } from "mysql2/promise";
 import mysql2 from "mysql2";
 import { makeSelfSigned } from "../../../lib/net/self_signed.ts";
 import { tlsAvailable } from "../../../lib/net/tls_engine.ts";
+import { Capability } from "../../../lib/protocol/capability.ts";
+import { COMPRESSION_ALGORITHMS } from "../../../lib/protocol/compression.ts";
+import { parseErr } from "../../../lib/protocol/err.ts";
+import { encodeHandshakeResponse } from "../../../lib/protocol/handshake_response.ts";
+import { encodePacket } from "../../../lib/protocol/packet.ts";
 import { DemoServers } from "../../../plugins/demo/demo_servers.ts";
 import { newDemoTls } from "../../../plugins/demo/tls.ts";
+import { hex } from "../../protocol/hex.ts";
 import { clientCommand } from "../../servers/clients.ts";
 import { type CommandLine, commandLine, findInstallations } from "../../servers/installation.ts";
 import { pluginFolder } from "../../servers/launch.ts";
@@ -56,15 +62,16 @@ function shown(compression: string, tls: string): string {
 
 const WITHOUT = tlsAvailable() ? "" : " [skipped: no TLS for servers in this version of Deno]";
 
+const WITHOUT_ZSTD = COMPRESSION_ALGORITHMS.includes("zstd") ? "" : " [skipped: no zstd in this version of Deno]";
+
 for (const client of mysqlClients()) {
   for (const mode of ["REQUIRED", "DISABLED"]) {
     for (const compression of ["", "zlib", "zstd", "zlib,zstd"]) {
       const args = [`--ssl-mode=${mode}`, `--compression-algorithms=${compression || "uncompressed"}`];
+      const missing = (mode === "REQUIRED" ? WITHOUT : "") + (compression === "zstd" ? WITHOUT_ZSTD : "");
       Deno.test({
-        name: `${client.name}: DemoServer logs in with a password, ${args.join(" ")}${
-          mode === "REQUIRED" ? WITHOUT : ""
-        }`,
-        ignore: mode === "REQUIRED" && !tlsAvailable(),
+        name: `${client.name}: DemoServer logs in with a password, ${args.join(" ")}${missing}`,
+        ignore: missing !== "",
         fn: () =>
           withServers(async ({ readWrite: { address } }) => {
             const expected = shown(compression.split(",")[0] ?? "", mode === "REQUIRED" ? "TLSv1.3" : "");
@@ -176,3 +183,72 @@ Deno.test("mysql2: DemoServer logs a client in that knows mysql_native_password 
       await connection.end();
     }
   }, PASSWORD));
+
+/** Logs in with an empty password and returns the connection; what the server has sent so far is read. */
+async function rawLogin(port: number, capabilities: bigint): Promise<Deno.TcpConn> {
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  const buffer = new Uint8Array(4096);
+  await conn.read(buffer);
+  const response = encodeHandshakeResponse({
+    kind: "response41",
+    capabilities: BASE | capabilities,
+    maxPacketSize: 1 << 24,
+    charset: 45,
+    username: "root",
+    authResponse: new Uint8Array(),
+    authPluginName: "caching_sha2_password",
+  });
+  await conn.write(encodePacket(response, 1));
+  const read = await conn.read(buffer) ?? 0;
+  assertEquals([read > 5, buffer[4]], [true, 0]);
+  return conn;
+}
+
+const BASE = Capability.CLIENT_LONG_PASSWORD | Capability.CLIENT_PROTOCOL_41 | Capability.CLIENT_SECURE_CONNECTION |
+  Capability.CLIENT_PLUGIN_AUTH;
+
+async function rest(conn: Deno.TcpConn): Promise<Uint8Array> {
+  return new Uint8Array(await new Response(conn.readable).arrayBuffer());
+}
+
+Deno.test("Connection.run() refuses compressed packets that are none, and serves the others", () =>
+  withServers(async ({ readWrite: { address } }) => {
+    const cases: readonly (readonly [what: string, packet: string, errorNumber: number])[] = [
+      ["damaged", "04000000 640000 deadbeef", 1835],
+      ["more than its header states", "11000000 020000 789c4b4c1c05a360140c770000f9d87af8", 1153],
+    ];
+    for (const [what, packet, errorNumber] of cases) {
+      const conn = await rawLogin(address.port, Capability.CLIENT_COMPRESS);
+      await conn.write(hex(packet));
+      const answer = await rest(conn);
+      // Seven bytes of the compressed packet's header, four of the packet's.
+      assertEquals(parseErr(answer.subarray(11)).errorNumber, errorNumber, what);
+    }
+    const good = await rawLogin(address.port, Capability.CLIENT_COMPRESS);
+    await good.write(hex("05000000 000000 01000000 0e"));
+    const buffer = new Uint8Array(64);
+    assertEquals(await good.read(buffer), 18);
+    assertEquals(buffer.subarray(0, 12), hex("0b000001 000000 07000001 00"));
+    good.close();
+  }));
+
+Deno.test({
+  name: `Connection.run() lets go of a client that asks for TLS and then sends something else${WITHOUT}`,
+  ignore: !tlsAvailable(),
+  fn: () =>
+    withServers(async ({ readWrite }) => {
+      for (const garbage of ["GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\xff\xff".repeat(100)]) {
+        const conn = await Deno.connect({ hostname: "127.0.0.1", port: readWrite.address.port });
+        const capabilities = BASE | Capability.CLIENT_SSL;
+        const request = { kind: "ssl-request", capabilities, maxPacketSize: 1 << 24, charset: 45 } as const;
+        await conn.write(encodePacket(encodeHandshakeResponse(request), 1));
+        await conn.write(new TextEncoder().encode(garbage));
+        await rest(conn).catch((error) => assert(error instanceof Deno.errors.ConnectionReset));
+      }
+      const gone = Date.now() + 5000;
+      while (readWrite.counts.connected > 0 && Date.now() < gone) {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      assertEquals(readWrite.counts, { connected: 0, accepted: 2 });
+    }),
+});
