@@ -55,6 +55,11 @@ export class ServerAuthentication {
     this.#options = options;
   }
 
+  /** What the answers are verified with. */
+  get credentials(): Credentials {
+    return this.#options.credentials;
+  }
+
   /**
    * Takes the first answer.
    *

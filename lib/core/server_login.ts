@@ -36,6 +36,7 @@ import type { LoggedIn, ServerLoginStep } from "./server_login_step.ts";
 import type { ServerLoginOptions } from "./server_offer.ts";
 
 type Accepted = Extract<ServerLoginStep, { kind: "accepted" }>;
+type Acceptance = Extract<Verdict, { kind: "accepted" }>;
 
 type Phase =
   | { readonly kind: "response" }
@@ -233,17 +234,16 @@ export class ServerLogin {
         return this.#refuse(next, ErrorNumber.ER_ACCESS_DENIED_ERROR, text);
       }
       case "accepted":
-        return this.#accept(verdict, who, next);
+        return this.#accept(verdict, authentication, who, next);
     }
   }
 
-  #accept({ plugin, withPassword, before }: Extract<Verdict, { kind: "accepted" }>, who: Who, next: number): Accepted {
+  #accept(verdict: Acceptance, authentication: ServerAuthentication, who: Who, next: number): Accepted {
     this.#phase = { kind: "over" };
-    const fingerprint = this.#secure && withPassword ? this.#options.tls?.fingerprint : undefined;
-    const credentials = plugin === NATIVE_PASSWORD ? this.#options.credentials(who.username) : undefined;
-    const info = fingerprint === undefined || credentials === undefined
-      ? ""
-      : certificateProof(credentials.native, this.nonce, fingerprint);
+    const { plugin, withPassword, before } = verdict;
+    const fingerprint = this.#secure ? this.#options.tls?.fingerprint : undefined;
+    const provable = plugin === NATIVE_PASSWORD && withPassword && fingerprint !== undefined;
+    const info = provable ? certificateProof(authentication.credentials.native, this.nonce, fingerprint) : "";
     return {
       kind: "accepted",
       write: encodePackets(before, next),
