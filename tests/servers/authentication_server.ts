@@ -218,6 +218,8 @@ export function accountsOf(
 ): { readonly accounts: readonly AuthenticationAccount[]; readonly missing: readonly AuthenticationAccount[] } {
   const { kind } = installation;
   const plugins = pluginFolder(installation) ?? "/usr/lib/mysql/plugin";
+  // MariaDB 10.11 takes ed25519 without a password for no password at all, and then lets nobody in.
+  const isPossible = ({ user }: Account): boolean => user !== "ed25519_empty" || majorVersion(installation) >= 11;
   const isThere = (need: Need): boolean => {
     if (need === "auth_pam_v1" && !canMount()) return false;
     try {
@@ -227,7 +229,7 @@ export function accountsOf(
     }
   };
   const all = AUTHENTICATION_ACCOUNTS[kind];
-  const accounts = all.filter(({ needs }) => needs.every(isThere));
+  const accounts = all.filter((account) => isPossible(account) && account.needs.every(isThere));
   return { accounts, missing: all.filter((account) => !accounts.includes(account)) };
 }
 

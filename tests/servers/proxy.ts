@@ -39,6 +39,14 @@ export function hasProxy(): boolean {
   return Deno.env.get("MYSQL_PROXY_TEST_DIRECT") !== "1";
 }
 
+/** Whether the proxy has an option, by what `--help` says. */
+export function hasOption(name: string): boolean {
+  const [program, ...args] = startTask();
+  const { stdout } = new Deno.Command(program, { args: [...args, "--help"], cwd: PROJECT, stderr: "null" })
+    .outputSync();
+  return new TextDecoder().decode(stdout).includes(name);
+}
+
 /** A running proxy. */
 export class Proxy {
   #log = "";
