@@ -48,6 +48,21 @@ Deno.test("parseAuthMoreData() reads caching_sha2_password's answers", () => {
   assertEquals(encodeAuthMoreData(hex("03")), hex("0103"));
 });
 
+Deno.test("parseAuthNextFactor() reads the plugin and its data, which may be missing", () => {
+  // Made by the layout in the protocol documentation.
+  const cases: [string, string, string][] = [
+    ["02 6d7973716c5f636c6561725f70617373776f726400", "mysql_clear_password", ""],
+    ["02 6d7973716c5f636c6561725f70617373776f726400 00ff00", "mysql_clear_password", "00ff00"],
+    ["02 00", "", ""],
+  ];
+  for (const [literal, pluginName, data] of cases) {
+    const factor = { pluginName, data: hex(data) };
+    assertEquals(parseAuthNextFactor(hex(literal)), factor);
+    assertEquals(encodeAuthNextFactor(factor), hex(literal));
+  }
+  assertEquals(assertThrows(() => parseAuthNextFactor(hex("01 6100")), ProtocolError).code, "malformed");
+});
+
 Deno.test("parseAuthNextFactor() and encodeAuthNextFactor() round trip", () => {
   const factor = { pluginName: "authentication_webauthn_client", data: hex("010203") };
   assertEquals(parseAuthNextFactor(encodeAuthNextFactor(factor)), factor);
