@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { TLS_OPTIONS } from "../../lib/net/tls_options.ts";
 import { defineOptions, type MainHalf, type Plugin, PLUGIN_API_VERSION, valuesOf } from "../../lib/plugin/mod.ts";
 
 const options = defineOptions([
@@ -40,7 +41,9 @@ const plugin: Plugin<null> = {
   async prepare({ values, log, setDefault }) {
     // Imported when needed: the event threads load this module too, and have no use for a database.
     const { DemoServers } = await import("./demo_servers.ts");
-    servers = DemoServers.open({ password: valuesOf(options, values)["demo-password"] ?? "", tls: undefined }, log);
+    const { loadDemoTls } = await import("./tls.ts");
+    const password = valuesOf(options, values)["demo-password"] ?? "";
+    servers = DemoServers.open({ password, tls: await loadDemoTls(valuesOf(TLS_OPTIONS, values), log) }, log);
     const { readWrite, readOnly } = servers;
     if (setDefault("proxy-backend-addresses", [readWrite.addressText])) {
       setDefault("proxy-read-only-backend-addresses", [readOnly.addressText]);

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { tlsAvailable } from "../../../lib/net/tls_engine.ts";
 import { paint, table, widthOf } from "../../../plugins/demo/terminal.ts";
 import { run } from "../../servers/run_program.ts";
 
@@ -22,6 +23,17 @@ Deno.test("runTour() shows queries with their time and server, and how to connec
     assertEquals(stdout.includes("\x1b"), false);
     assertEquals(stdout.includes("s3cret"), false);
   }
+});
+
+Deno.test({
+  name: "runTour() goes by TLS where that is offered, with nothing permitted but the network",
+  ignore: !tlsAvailable(),
+  fn: async () => {
+    const { code, stdout, stderr } = await tour("", "s3cret", "preferred");
+    assertEquals(code, 0, stderr);
+    assertMatch(stderr, /message: TLS certificate for this run only, SHA-256 ([0-9A-F]{2}:){31}[0-9A-F]{2}\n$/);
+    assertStringIncludes(stdout, "Press Ctrl-C to stop\n");
+  },
 });
 
 Deno.test("runTour() says why there is none, and gives up on an address where nobody answers", async () => {
