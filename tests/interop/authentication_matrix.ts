@@ -46,10 +46,21 @@ export interface Cell {
   readonly route: Route;
 }
 
-/** All cells of the servers of this machine. */
+/** Whether an account differs from another in its password alone. */
+function isVariant({ user }: AuthenticationAccount): boolean {
+  return /_(medium|long|foreign)$/.test(user);
+}
+
+/** All cells of the servers of this machine. What two proxies do with one kind of password they do with others. */
 export function cells(): Cell[] {
   return authenticationInstallations().flatMap((installation) =>
-    accountsOf(installation).accounts.flatMap((account) => ROUTES.map((route) => ({ installation, account, route })))
+    accountsOf(installation).accounts.flatMap((account) =>
+      ROUTES.filter(({ proxies }) => proxies < 2 || !isVariant(account)).map((route) => ({
+        installation,
+        account,
+        route,
+      }))
+    )
   );
 }
 
