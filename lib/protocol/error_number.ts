@@ -58,6 +58,7 @@ export const ErrorNumber = {
   ER_READ_ONLY_MODE: 1836,
   ER_MUST_CHANGE_PASSWORD_LOGIN: 1862,
   ER_QUERY_TIMEOUT: 3024,
+  ER_SECURE_TRANSPORT_REQUIRED: 3159,
   /** MySQL 8.0.24 and later: sent, unasked, before a server closes an idle connection. */
   ER_CLIENT_INTERACTION_TIMEOUT: 4031,
   /** MariaDB: the connection was killed. */

@@ -127,19 +127,21 @@ export function encodeHandshake(handshake: Handshake): Uint8Array {
 }
 
 /**
- * A copy of a handshake's payload that differs in nothing but the cleared capability bits, wherever they are: in the low
- * and high halves, and in MariaDB's extended field.
+ * A copy of a handshake's payload that differs in nothing but capability bits, wherever they are: in the low and high
+ * halves, and in MariaDB's extended field.
  *
+ * @param add bits to set, of the low 32; they win over `remove`.
  * @throws {ProtocolError} as {@linkcode parseHandshake}.
  */
-export function withoutCapabilities(payload: Uint8Array, remove: bigint): Uint8Array {
+export function changeCapabilities(payload: Uint8Array, remove: bigint, add: bigint): Uint8Array {
+  const change = (bits: number, shift: bigint) => Number((BigInt(bits) & ~(remove >> shift) | add >> shift) & 0xffffn);
   const at = capabilitiesOffset(payload);
   const low = readUint16(payload, at);
   const copy = payload.slice();
-  writeUint16(copy, at, low & ~Number(remove & 0xffffn));
+  writeUint16(copy, at, change(low, 0n));
   if (payload.length === at + 2) return copy;
   const high = readUint16(payload, at + HIGH_CAPABILITIES);
-  writeUint16(copy, at + HIGH_CAPABILITIES, high & ~Number(remove >> 16n & 0xffffn));
+  writeUint16(copy, at + HIGH_CAPABILITIES, change(high, 16n));
   if (!hasCapability(BigInt(low), Capability.CLIENT_LONG_PASSWORD)) {
     const extended = readUint32(payload, at + EXTENDED_CAPABILITIES);
     // ~ makes a signed number; >>> 0 makes it the unsigned field again.

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
   Capability,
+  changeCapabilities,
   changeResponse,
   changeUserWithResponse,
   ColumnType,
@@ -30,7 +31,6 @@ import {
   parseTextRow,
   ProtocolError,
   responseWithoutCapabilities,
-  withoutCapabilities,
 } from "../../lib/protocol/mod.ts";
 
 const all = Object.values(Capability).reduce((bits, flag) => bits | flag, 0n);
@@ -65,7 +65,7 @@ const parsers: Record<string, [number | undefined, (payload: Uint8Array) => unkn
   parseStatementExecute: [0x17, (payload) => parseStatementExecute(payload, { capabilities: all, parameterCount: 2 })],
   parseTextRow: [undefined, (payload) => parseTextRow(payload, 3)],
   responseWithoutCapabilities: [undefined, (payload) => responseWithoutCapabilities(payload, all)],
-  withoutCapabilities: [0x0a, (payload) => withoutCapabilities(payload, all)],
+  changeCapabilities: [0x0a, (payload) => changeCapabilities(payload, all, all)],
 };
 
 for (const [name, [first, parse]] of Object.entries(parsers)) {

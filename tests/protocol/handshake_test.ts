@@ -3,12 +3,12 @@ import fc from "fast-check";
 import {
   Capability,
   capabilityNames,
+  changeCapabilities,
   encodeHandshake,
   type Handshake,
   hasCapability,
   parseHandshake,
   ProtocolError,
-  withoutCapabilities,
 } from "../../lib/protocol/mod.ts";
 import { hex } from "./hex.ts";
 
@@ -112,10 +112,10 @@ Deno.test("encodeHandshake() refuses extended capabilities together with CLIENT_
   assertEquals(error.code, "out-of-range");
 });
 
-Deno.test("withoutCapabilities() clears exactly the given bits in place", () => {
+Deno.test("changeCapabilities() clears exactly the given bits in place", () => {
   const remove = Capability.CLIENT_SSL | Capability.CLIENT_COMPRESS | Capability.CLIENT_ZSTD_COMPRESSION_ALGORITHM;
   const before = mysql9.slice();
-  const after = withoutCapabilities(mysql9, remove);
+  const after = changeCapabilities(mysql9, remove, 0n);
   assertEquals(mysql9, before);
   const different = [...after.keys()].filter((i) => after[i] !== mysql9[i]);
   // The low half is at 22 (COMPRESS in its first byte, SSL in its second), the high half at 27.
@@ -123,9 +123,9 @@ Deno.test("withoutCapabilities() clears exactly the given bits in place", () => 
   assertEquals(parseHandshake(after).capabilities, 0xdfffffffn & ~remove);
 });
 
-Deno.test("withoutCapabilities() clears MariaDB's extended bits", () => {
+Deno.test("changeCapabilities() clears MariaDB's extended bits", () => {
   const remove = Capability.MARIADB_CLIENT_PROGRESS | Capability.CLIENT_COMPRESS;
-  const after = withoutCapabilities(mariadb, remove);
+  const after = changeCapabilities(mariadb, remove, 0n);
   assertEquals(parseHandshake(after), {
     ...parseHandshake(mariadb),
     capabilities: 0x1d81fff7fen & ~remove,
@@ -133,8 +133,8 @@ Deno.test("withoutCapabilities() clears MariaDB's extended bits", () => {
   assertEquals([...after.keys()].filter((i) => after[i] !== mariadb[i]).length, 2);
 });
 
-Deno.test("withoutCapabilities() leaves the reserved bytes of MySQL alone", () => {
-  assertEquals(withoutCapabilities(mysql9, 0xffffffffn << 32n), mysql9);
+Deno.test("changeCapabilities() leaves the reserved bytes of MySQL alone", () => {
+  assertEquals(changeCapabilities(mysql9, 0xffffffffn << 32n, 0n), mysql9);
 });
 
 const handshakes: fc.Arbitrary<Handshake> = fc.record({
@@ -161,14 +161,23 @@ Deno.test("encodeHandshake() and parseHandshake() round trip", () => {
   }));
 });
 
-Deno.test("withoutCapabilities() equals encoding with fewer capabilities, for flags without fields", () => {
+Deno.test("changeCapabilities() equals encoding with fewer capabilities, for flags without fields", () => {
   const fieldless = (1n << 64n) - 1n & ~Capability.CLIENT_PLUGIN_AUTH & ~Capability.CLIENT_SECURE_CONNECTION &
     ~Capability.CLIENT_LONG_PASSWORD;
   fc.assert(fc.property(handshakes, fc.bigInt(0n, (1n << 64n) - 1n), (handshake, bits) => {
     const remove = bits & fieldless;
     assertEquals(
-      withoutCapabilities(encodeHandshake(handshake), remove),
+      changeCapabilities(encodeHandshake(handshake), remove, 0n),
       encodeHandshake({ ...handshake, capabilities: handshake.capabilities & ~remove }),
     );
   }));
+});
+
+Deno.test("changeCapabilities() sets bits in either half and leaves all other bytes alone", () => {
+  const add = Capability.CLIENT_SSL | Capability.CLIENT_ZSTD_COMPRESSION_ALGORITHM;
+  const { capabilities } = parseHandshake(mysql9);
+  const without = changeCapabilities(mysql9, add, 0n);
+  assertEquals(parseHandshake(without).capabilities, capabilities & ~add);
+  assertEquals(changeCapabilities(without, 0n, capabilities & add), mysql9);
+  assertEquals(parseHandshake(changeCapabilities(mysql9, 0n, add)).capabilities, capabilities | add);
 });
