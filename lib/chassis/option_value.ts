@@ -98,7 +98,12 @@ export function checkValue(definition: OptionDefinition, value: unknown): Option
 export function resolvePaths(definition: OptionDefinition, value: OptionValue, basedir: () => string): OptionValue {
   const resolve = (path: string) => isAbsolute(path) ? path : join(basedir(), path);
   if (definition.type === "path" && typeof value === "string") return resolve(value);
-  if (definition.type === "path-list" && typeof value === "object") return value.map(resolve);
+  if (definition.type === "path-list" && typeof value === "object") {
+    return value.map((item) => {
+      const key = definition.keyed ? /^[^=]*=/.exec(item)?.[0] ?? "" : "";
+      return key + resolve(item.slice(key.length));
+    });
+  }
   return value;
 }
 

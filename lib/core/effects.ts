@@ -15,6 +15,11 @@ export interface Effects {
   drop(): void;
   /** Write `bytes`, which may be used until the event's call has returned and the write is done. */
   send(to: Side, bytes: Uint8Array): void;
+  /**
+   * Go on with TLS at a side: `first` is what has come of it already and is valid during the call. Answer with `secured`;
+   * from then on bytes are plain ones.
+   */
+  secure(side: Side, first: Uint8Array): void;
   /** Close a side after everything sent to it is written. */
   close(side: Side): void;
   /** A backend's state changed. */

@@ -1,87 +1,107 @@
 /**
  * The login: from the server's greeting to its OK or ERR.
  *
- * Here whole packets count, since capabilities are taken out of what both sides are offered, and what they agree on
- * decides how everything after it is read. Which plugin proves the client's identity, and how, is between the two.
+ * Here whole packets count. The proxy makes its own terms with each side, TLS and compression, so both are taken out of
+ * what the server offers and put in by the proxy, and each side has its own sequence ids. What else the two agree on
+ * decides how everything after the login is read. How the client proves who it is, is the business of `authentication.ts`.
  *
  * @module
  */
 import {
   Capability,
-  encodePacket,
+  changeCapabilities,
+  changeResponse,
+  type CompressionAlgorithm,
   ErrorNumber,
   hasCapability,
   HEADER_LENGTH,
-  PacketCollector,
   parseHandshake,
   parseHandshakeResponse,
-  ProtocolError,
   type ResponseFormat,
-  responseWithoutCapabilities,
-  withoutCapabilities,
+  sslRequestFor,
 } from "../protocol/mod.ts";
+import { Authentication, type AuthStep, differ, type FirstStep, type Transport } from "./authentication.ts";
+import type { ChangeUserTerms } from "./change_user.ts";
 import type { Side } from "./effects.ts";
+import type { BackendPolicy, LoginPolicy } from "./login_policy.ts";
+import { PacketExchange } from "./packet_exchange.ts";
+import { badHandshake, insecure, type Refusal, tlsRefusal } from "./refusal.ts";
 
-const COMPRESSION = Capability.CLIENT_COMPRESS | Capability.CLIENT_ZSTD_COMPRESSION_ALGORITHM;
+/** The capabilities that each side agrees on with the proxy, not with the other side. */
+const COMPRESSION: Readonly<Record<CompressionAlgorithm, bigint>> = {
+  zlib: Capability.CLIENT_COMPRESS,
+  zstd: Capability.CLIENT_ZSTD_COMPRESSION_ALGORITHM,
+};
+const OWN_CAPABILITIES = Capability.CLIENT_SSL | COMPRESSION.zlib | COMPRESSION.zstd;
 
-/** Capabilities that are taken out of what both sides are offered: the proxy would lose sight of the packets. */
-const HIDDEN_CAPABILITIES = Capability.CLIENT_SSL | COMPRESSION;
+/** What MySQL uses where a client names no level. */
+const ZSTD_LEVEL = 3;
+const HIGHEST_ZSTD_LEVEL = 22;
 
-/** The largest packet that a login may hold: far more than connection attributes (64 KB) or a Kerberos ticket take. */
-const PACKET_LIMIT = 1 << 20;
-
-const OK = 0x00;
 const ERR = 0xff;
-const AUTH_MORE_DATA = 0x01;
-/** After this byte in an AuthMoreData packet of caching_sha2_password the server's OK follows by itself. */
-const FAST_AUTH_SUCCESS = 0x03;
 
-/** An ERR packet that the proxy owes the client. */
-export interface Refusal {
-  readonly errorNumber: number;
-  /** Left out for clients older than the field. */
-  readonly sqlState: string | undefined;
-  readonly text: string;
+/** What to do with the client's packet, before the server has had a word on it. */
+export type Answer =
+  /** The client asks for TLS. */
+  | { readonly kind: "secure-client" }
+  /** The server is to be asked for TLS with this packet; then comes {@linkcode Login.response}. */
+  | { readonly kind: "secure-server"; readonly packet: Uint8Array }
+  | { readonly kind: "forward"; readonly packet: Uint8Array }
+  /** The client has to answer this first. */
+  | { readonly kind: "ask"; readonly packet: Uint8Array }
+  | { readonly kind: "refuse"; readonly refusal: Refusal };
+
+/** How a side compresses after the login. */
+export interface Compression {
+  readonly algorithm: CompressionAlgorithm;
+  readonly level?: number;
 }
 
-/** What to do with the client's first packet. */
-export type Answer = { readonly kind: "forward"; readonly packet: Uint8Array } | {
-  readonly kind: "refuse";
-  readonly refusal: Refusal;
-};
+/** A login packet, and what becomes of it for the server. */
+interface HeldResponse {
+  readonly payload: Uint8Array;
+  readonly capabilities: bigint;
+  readonly zstdLevel: number;
+  data: Uint8Array;
+}
 
 /** One login. Packets go in and out with their headers. */
-export class Login {
-  readonly #client = new PacketCollector(PACKET_LIMIT);
-  #server = new PacketCollector(PACKET_LIMIT);
+export class Login extends PacketExchange {
+  readonly #policy: LoginPolicy;
+  #client: Transport;
+  #server: Transport = "plain";
+  #backend: BackendPolicy | undefined;
   #serverCapabilities = 0n;
+  #nonce: Uint8Array = new Uint8Array(0);
+  #plugin = "";
+  /** The client's login packet, while the client is asked or the server's TLS begins. */
+  #held: HeldResponse | undefined;
+  #useTls = false;
   #clientCapabilities = 0n;
-  #lastSequenceId = -1;
+  #authentication: Authentication | undefined;
 
   /** The user's name, once the client has sent it. */
   username: string | undefined;
   /** The server's connection id, once it has greeted. */
   threadId: number | undefined;
+  /** How each side compresses once the login is over. */
+  readonly compression: { client: Compression | undefined; server: Compression | undefined } = {
+    client: undefined,
+    server: undefined,
+  };
 
-  /** The sequence id that either side expects of the next packet. */
-  get nextSequenceId(): number {
-    return (this.#lastSequenceId + 1) & 0xff;
+  /** @param socket the client is connected through a Unix socket. */
+  constructor(policy: LoginPolicy, socket: boolean) {
+    super();
+    this.#policy = policy;
+    this.#client = socket ? "socket" : "plain";
   }
 
-  /** Begins anew with another server; what the last one left unfinished is forgotten. */
-  nextServer(): void {
-    this.#server = new PacketCollector(PACKET_LIMIT);
-  }
-
-  /**
-   * Takes bytes of a side up to the end of a packet.
-   *
-   * @throws {ProtocolError} `too-large` for a packet that no login has.
-   */
-  collect(from: Side, chunk: Uint8Array, at: number): { readonly at: number; readonly packet: Uint8Array | undefined } {
-    const collected = (from === "client" ? this.#client : this.#server).collect(chunk, at);
-    if (collected.packet !== undefined) this.#lastSequenceId = collected.packet[3]!;
-    return collected;
+  /** Begins with a server; what another one left unfinished is forgotten. */
+  useServer(backend: BackendPolicy): void {
+    this.#backend = backend;
+    this.#server = backend.socket ? "socket" : "plain";
+    this.reset("server");
   }
 
   /**
@@ -92,81 +112,185 @@ export class Login {
    */
   greeting(packet: Uint8Array): { readonly packet: Uint8Array; readonly refused: boolean } {
     const payload = packet.subarray(HEADER_LENGTH);
-    if (payload[0] === ERR) return { packet, refused: true };
-    const { capabilities, connectionId } = parseHandshake(payload);
-    this.#serverCapabilities = capabilities & ~HIDDEN_CAPABILITIES;
+    if (payload[0] === ERR) return { packet: this.packetFor("client", payload), refused: true };
+    const { capabilities, connectionId, authData, authPluginName } = parseHandshake(payload);
+    this.#serverCapabilities = capabilities;
+    this.#nonce = authData;
+    this.#plugin = authPluginName ?? "";
     this.threadId = connectionId;
-    const offer = withoutCapabilities(payload, HIDDEN_CAPABILITIES);
-    return { packet: encodePacket(offer, packet[3]!), refused: false };
+    const offer = changeCapabilities(payload, OWN_CAPABILITIES, this.#offered);
+    return { packet: this.packetFor("client", offer), refused: false };
+  }
+
+  get #offered(): bigint {
+    const { clientTls, clientCompression } = this.#policy;
+    return clientCompression.reduce(
+      (flags, algorithm) => flags | COMPRESSION[algorithm],
+      clientTls === "disabled" ? 0n : Capability.CLIENT_SSL,
+    );
+  }
+
+  /** TLS has begun with a side. */
+  secured(side: Side): void {
+    if (side === "client") this.#client = "tls";
+    else this.#server = "tls";
   }
 
   /**
-   * Reads the client's first packet.
+   * Reads a packet with which the client begins: its request for TLS, its login packet, or its answer to what it was asked
+   * first.
    *
-   * @throws {ProtocolError} if it is not one.
+   * @throws {ProtocolError} if it is none.
    */
-  response(packet: Uint8Array): Answer {
+  begin(packet: Uint8Array): Answer {
     const payload = packet.subarray(HEADER_LENGTH);
+    const authentication = this.#authentication;
+    if (authentication !== undefined) return this.#goOn(authentication.firstAnswer(payload));
     const response = parseHandshakeResponse(payload);
     switch (response.kind) {
       case "response320":
-        return refuse(ErrorNumber.CR_VERSION_ERROR, undefined, "4.0 protocol is not supported");
+        return {
+          kind: "refuse",
+          refusal: {
+            errorNumber: ErrorNumber.CR_VERSION_ERROR,
+            sqlState: undefined,
+            text: "4.0 protocol is not supported",
+          },
+        };
       case "ssl-request":
-        return refuse(
-          ErrorNumber.CR_SSL_CONNECTION_ERROR,
-          "HY000",
-          "(proxy) TLS was asked for but not offered, connect without it (--ssl-mode=DISABLED or --skip-ssl)",
-        );
+        return this.#policy.clientTls !== "disabled" && this.#client !== "tls" ? { kind: "secure-client" } : {
+          kind: "refuse",
+          refusal: tlsRefusal(
+            "TLS was asked for but not offered, connect without it (--ssl-mode=DISABLED or --skip-ssl)",
+          ),
+        };
       case "response41": {
-        // PHP's mysqlnd does not look at what is offered: it would compress, and wait for ever for compressed answers.
-        if ((response.capabilities & COMPRESSION) !== 0n) {
-          return refuse(
-            ErrorNumber.ER_UNKNOWN_ERROR,
-            "HY000",
-            "(proxy) compression was asked for but not offered, connect without it (no MYSQLI_CLIENT_COMPRESS)",
-          );
-        }
-        this.#clientCapabilities = response.capabilities & ~HIDDEN_CAPABILITIES;
-        this.username = response.username;
-        const kept = responseWithoutCapabilities(payload, HIDDEN_CAPABILITIES);
-        return { kind: "forward", packet: encodePacket(kept, packet[3]!) };
+        const { capabilities, username, authPluginName, authResponse, zstdLevel = ZSTD_LEVEL } = response;
+        const refusal = this.#whyNot(capabilities, zstdLevel);
+        if (refusal !== undefined) return { kind: "refuse", refusal };
+        this.username = username;
+        this.#clientCapabilities = capabilities;
+        this.compression.client = clientCompression(capabilities, zstdLevel);
+        this.#useTls = this.#wantsTls;
+        this.#held = {
+          payload,
+          capabilities: this.#termsWithServer(capabilities, zstdLevel),
+          zstdLevel,
+          data: authResponse,
+        };
+        const server = this.#useTls ? "tls" : this.#server;
+        const { passwordKeys } = this.#policy;
+        this.#authentication = new Authentication(passwordKeys, this.#client, server, this.#plugin, this.#nonce);
+        return this.#goOn(this.#authentication.first(authPluginName, authResponse));
       }
     }
   }
 
-  /**
-   * What a packet of the server says about who speaks next, or how the login has ended.
-   *
-   * @throws {ProtocolError} if it is empty.
-   */
-  verdict(packet: Uint8Array): "logged_in" | "refused" | "turn_client" | "turn_server" {
-    switch (packet[HEADER_LENGTH]) {
-      case undefined:
-        throw new ProtocolError("malformed", "Empty packet during login");
-      case OK:
-        return "logged_in";
-      case ERR:
-        return "refused";
-      case AUTH_MORE_DATA:
-        return packet[HEADER_LENGTH + 1] === FAST_AUTH_SUCCESS && packet.length === HEADER_LENGTH + 2
-          ? "turn_server"
-          : "turn_client";
-      default:
-        return "turn_client";
+  #goOn(step: FirstStep): Answer {
+    if (step.kind === "refuse") return step;
+    if (step.kind === "ask") return { kind: "ask", packet: this.packetFor("client", step.payload) };
+    const held = this.#held!;
+    held.data = step.data;
+    if (!this.#useTls) return { kind: "forward", packet: this.response() };
+    const request = sslRequestFor(held.payload, held.capabilities);
+    return { kind: "secure-server", packet: this.packetFor("server", request) };
+  }
+
+  /** The login packet for the server. */
+  response(): Uint8Array {
+    const { payload, capabilities, data, zstdLevel } = this.#held!;
+    this.#held = undefined;
+    return this.packetFor("server", changeResponse(payload, { capabilities, authResponse: data, zstdLevel }));
+  }
+
+  #whyNot(capabilities: bigint, zstdLevel: number): Refusal | undefined {
+    const { clientTls } = this.#policy;
+    if (clientTls === "required" && this.#client === "plain") {
+      return insecure("connections without TLS are not served, connect with it (--ssl-mode=REQUIRED, --ssl)");
     }
+    // PHP's mysqlnd does not look at what is offered: it would compress, and wait for ever for compressed answers.
+    if ((capabilities & ~this.#offered & (COMPRESSION.zlib | COMPRESSION.zstd)) !== 0n) {
+      return {
+        errorNumber: ErrorNumber.ER_UNKNOWN_ERROR,
+        sqlState: "HY000",
+        text: "(proxy) compression was asked for but not offered, connect without it or see --compression-algorithms",
+      };
+    }
+    if (zstdLevel < 1 || zstdLevel > HIGHEST_ZSTD_LEVEL) {
+      return badHandshake(`the zstd level ${zstdLevel} is not one of 1 to ${HIGHEST_ZSTD_LEVEL}`);
+    }
+    const tls = this.#backend?.tls;
+    const wanted = tls === "required" || (tls === "as-client" && this.#client === "tls");
+    if (wanted && !hasCapability(this.#serverCapabilities, Capability.CLIENT_SSL)) {
+      return tlsRefusal(`the backend offers no TLS, which --backend-ssl-mode=${tls} asks for`);
+    }
+    return undefined;
+  }
+
+  get #wantsTls(): boolean {
+    if (!hasCapability(this.#serverCapabilities, Capability.CLIENT_SSL)) return false;
+    switch (this.#backend?.tls) {
+      case "required":
+        return true;
+      case "preferred":
+        return !this.#backend.socket;
+      case "as-client":
+        return this.#client === "tls";
+      default:
+        return false;
+    }
+  }
+
+  /** What the login packet says to the server in place of the client's own terms with the proxy. */
+  #termsWithServer(capabilities: bigint, level: number): bigint {
+    const algorithm = this.#backend?.compression.find((name) =>
+      hasCapability(this.#serverCapabilities, COMPRESSION[name])
+    );
+    this.compression.server = algorithm === "zstd" ? { algorithm, level } : algorithm && { algorithm };
+    return capabilities & ~OWN_CAPABILITIES | (this.#useTls ? Capability.CLIENT_SSL : 0n) |
+      (algorithm === undefined ? 0n : COMPRESSION[algorithm]);
+  }
+
+  /**
+   * Takes a packet of either side that goes on with the authentication.
+   *
+   * @throws {ProtocolError} if it is malformed.
+   */
+  exchange(from: Side, packet: Uint8Array): AuthStep {
+    const authentication = this.#authentication;
+    const payload = packet.subarray(HEADER_LENGTH);
+    // A server may refuse before it has heard the client.
+    const speaker = authentication ??
+      new Authentication(this.#policy.passwordKeys, this.#client, this.#server, this.#plugin, this.#nonce);
+    return from === "client" ? speaker.fromClient(payload) : speaker.fromServer(payload);
+  }
+
+  /** What changes of user need to know; undefined where their packets can go through as they are. */
+  get changeUserTerms(): ChangeUserTerms | undefined {
+    const [client, server] = [this.#client, this.#server];
+    if (!differ(client, server)) return undefined;
+    const nonce = this.#authentication?.nonce ?? this.#nonce;
+    const keys = this.#policy.passwordKeys;
+    return { keys, client, server, capabilities: this.#agreed, plugin: this.#plugin, nonce };
   }
 
   /** How responses look after what both sides have agreed on. */
   get format(): ResponseFormat {
-    const agreed = this.#serverCapabilities & this.#clientCapabilities;
+    const agreed = this.#agreed;
     return {
       deprecateEof: hasCapability(agreed, Capability.CLIENT_DEPRECATE_EOF),
       optionalMetadata: hasCapability(agreed, Capability.CLIENT_OPTIONAL_RESULTSET_METADATA) ||
         hasCapability(agreed, Capability.MARIADB_CLIENT_CACHE_METADATA),
     };
   }
+
+  get #agreed(): bigint {
+    return this.#serverCapabilities & this.#clientCapabilities;
+  }
 }
 
-function refuse(errorNumber: number, sqlState: string | undefined, text: string): Answer {
-  return { kind: "refuse", refusal: { errorNumber, sqlState, text } };
+/** A client that can do both and is offered both gets zlib, as from MySQL's server. */
+function clientCompression(capabilities: bigint, level: number): Compression | undefined {
+  if (hasCapability(capabilities, COMPRESSION.zlib)) return { algorithm: "zlib" };
+  return hasCapability(capabilities, COMPRESSION.zstd) ? { algorithm: "zstd", level } : undefined;
 }

@@ -9,6 +9,7 @@
  */
 import {
   Command,
+  CompressedChannel,
   encodeErr,
   encodePacket,
   ErrorNumber,
@@ -17,10 +18,15 @@ import {
   ProtocolError,
 } from "../protocol/mod.ts";
 import type { Backends } from "./backends.ts";
+import { ChangeUser, type ChangeUserTerms } from "./change_user.ts";
 import { Conversation } from "./conversation.ts";
 import type { Effects, Side } from "./effects.ts";
-import { Login, type Refusal } from "./login.ts";
-import { EVENT_NUMBER, nextState, type State, STATE_NUMBER, STATES } from "./state.ts";
+import { Lifecycle } from "./lifecycle.ts";
+import { type Compression, Login } from "./login.ts";
+import { LoginDialogue, type LoginHost, type TlsResult } from "./login_dialogue.ts";
+import type { BackendPolicy, LoginPolicy } from "./login_policy.ts";
+import { type Refusal, unknown } from "./refusal.ts";
+import { EVENT_NUMBER, type State, STATE_NUMBER } from "./state.ts";
 
 const ON = EVENT_NUMBER;
 const READ_QUERY = STATE_NUMBER.READ_QUERY;
@@ -30,6 +36,7 @@ const READ_LOCAL_INFILE_RESULT = STATE_NUMBER.READ_LOCAL_INFILE_RESULT;
 const CLOSE_SERVER = STATE_NUMBER.CLOSE_SERVER;
 
 const CLIENT_SPEAKS: ReadonlySet<State> = new Set<State>([
+  "SECURE_CLIENT",
   "READ_AUTH",
   "READ_AUTH_OLD_PASSWORD",
   "READ_QUERY",
@@ -42,31 +49,52 @@ const SHUTTING_DOWN: Refusal = {
   text: "(proxy) the proxy is shutting down",
 };
 
+const PLAIN_BACKEND: BackendPolicy = { tls: "disabled", socket: false, compression: [] };
+
 /** The state machine of one connection. */
 export class Session implements PacketVisitor {
   readonly #backends: Backends;
   readonly #effects: Effects;
-  #state: number = STATE_NUMBER.INIT;
+  readonly #policy: LoginPolicy;
+  readonly #life = new Lifecycle();
   #backend: number | undefined;
-  #login: Login | undefined;
+  /** Until the client is logged in. */
+  #dialogue: LoginDialogue | undefined;
   #conversation: Conversation | undefined;
+  #clientChannel: CompressedChannel | undefined;
+  #serverChannel: CompressedChannel | undefined;
+  /** There if a change of user has to be translated. */
+  #changeUserTerms: ChangeUserTerms | undefined;
+  #changeUser: ChangeUser | undefined;
+  /** The begin of a command that may be a change of user. */
+  #head: Uint8Array | undefined;
+  #username: string | undefined;
+  #threadId: number | undefined;
   #clientOpen = true;
   #serverOpen = false;
   /** The proxy stops: close as soon as nothing is being done. */
   #stopping = false;
 
-  /** The user's name, once the client has sent it. */
-  username: string | undefined;
-  /** The server's connection id, once it has greeted. */
-  threadId: number | undefined;
-
-  constructor(backends: Backends, effects: Effects) {
+  /** @param socket the client is connected through a Unix socket. */
+  constructor(backends: Backends, effects: Effects, policy: LoginPolicy, socket = false) {
     this.#backends = backends;
     this.#effects = effects;
+    this.#policy = policy;
+    this.#dialogue = new LoginDialogue(new Login(policy, socket), this.#life, effects, this.#loginHost());
+  }
+
+  /** The user's name, once the client has sent it. */
+  get username(): string | undefined {
+    return this.#dialogue?.login.username ?? this.#username;
+  }
+
+  /** The server's connection id, once it has greeted. */
+  get threadId(): number | undefined {
+    return this.#dialogue?.login.threadId ?? this.#threadId;
   }
 
   get state(): State {
-    return STATES[this.#state]!;
+    return this.#life.state;
   }
 
   /** The index of the backend that is attached or being tried. */
@@ -79,10 +107,15 @@ export class Session implements PacketVisitor {
     return !this.#clientOpen && !this.#serverOpen;
   }
 
+  /** Whether the connection to a server stands and the client is not logged in yet. */
+  get loggingIn(): boolean {
+    return this.#conversation === undefined && this.#serverOpen;
+  }
+
   /** Whether the client is logged in and nothing is under way in either direction. */
   get idle(): boolean {
     const conversation = this.#conversation;
-    return conversation !== undefined && this.#state === READ_QUERY && conversation.atBoundary;
+    return conversation !== undefined && this.#life.number === READ_QUERY && conversation.atBoundary;
   }
 
   /** Whether a transaction is open on the server, by its last word. */
@@ -102,19 +135,19 @@ export class Session implements PacketVisitor {
 
   /** Whether the server is in the middle of a response, so that more bytes are likely to follow soon. */
   get responding(): boolean {
-    return this.#state === READ_QUERY_RESULT && this.#conversation !== undefined &&
+    return this.#life.number === READ_QUERY_RESULT && this.#conversation !== undefined &&
       this.#conversation.tracker.started;
   }
 
   /** Whether the client is in the middle of a packet or a file. */
   get uploading(): boolean {
     return this.#conversation !== undefined &&
-      (!this.#conversation.commands.atBoundary || this.#state === READ_LOCAL_INFILE_DATA);
+      (!this.#conversation.commands.atBoundary || this.#life.number === READ_LOCAL_INFILE_DATA);
   }
 
   /** A client has connected. `now` is in seconds since 1970, here and below. */
   open(now: number): void {
-    this.#login = new Login();
+    if (!this.#clientOpen) return;
     this.#on(ON.accepted);
     this.#tryBackend(now);
   }
@@ -136,11 +169,18 @@ export class Session implements PacketVisitor {
   received(from: Side, chunk: Uint8Array, now: number): void {
     const conversation = this.#conversation;
     if (conversation !== undefined) {
-      if (from === "client") this.#fromClient(conversation, chunk);
-      else this.#fromServer(conversation, chunk);
-    } else if (this.#login !== undefined) {
-      this.#loginBytes(this.#login, from, chunk, now);
+      const compressed = from === "client" ? this.#clientChannel : this.#serverChannel;
+      if (compressed !== undefined) this.#decode(compressed, conversation, from, chunk, now);
+      else this.#converse(conversation, from, chunk, now);
+    } else if (this.#dialogue !== undefined && this.#clientOpen) {
+      const rest = this.#dialogue.received(from, chunk, now);
+      if (this.#conversation !== undefined && rest < chunk.length) this.received(from, chunk.subarray(rest), now);
     }
+  }
+
+  /** The TLS handshake that was asked for has come to its end. */
+  secured(side: Side, result: TlsResult): void {
+    this.#dialogue?.secured(side, result);
   }
 
   /** A side has closed, or writing to it failed. */
@@ -153,14 +193,15 @@ export class Session implements PacketVisitor {
   timedOut(seconds: number, now: number): void {
     if (!this.#clientOpen) return this.#end();
     if (this.state === "READ_HANDSHAKE") return this.#backendFailed(`no greeting within ${seconds} s`, now);
+    const option = this.loggingIn ? "login-timeout" : "read-timeout";
     if (this.waitsFor === "client") {
       this.#refuse({
         errorNumber: ErrorNumber.ER_CLIENT_INTERACTION_TIMEOUT,
         sqlState: "HY000",
-        text: `(proxy) nothing heard for ${seconds} s, see --proxy-read-timeout`,
+        text: `(proxy) nothing heard for ${seconds} s, see --proxy-${option}`,
       });
     } else {
-      this.#refuse(unknown(`backend ${this.#backendName()} timed out after ${seconds} s, see --proxy-read-timeout`));
+      this.#refuse(unknown(`backend ${this.#backendName()} timed out after ${seconds} s, see --proxy-${option}`));
     }
   }
 
@@ -185,7 +226,7 @@ export class Session implements PacketVisitor {
   }
 
   #on(event: number): void {
-    this.#state = nextState(this.#state, event);
+    this.#life.on(event);
   }
 
   // --- choosing a backend
@@ -198,7 +239,7 @@ export class Session implements PacketVisitor {
       this.#on(ON.no_backend);
       return this.#sendError(unknown("all backends are down"));
     }
-    this.#login?.nextServer();
+    this.#dialogue?.login.useServer(this.#policy.backends[index] ?? PLAIN_BACKEND);
     this.#backends.attach(index);
     this.#effects.connect(index);
   }
@@ -220,89 +261,84 @@ export class Session implements PacketVisitor {
 
   // --- login
 
-  #loginBytes(login: Login, from: Side, chunk: Uint8Array, now: number): void {
-    let at = 0;
-    while (at < chunk.length && this.#clientOpen) {
-      if (this.#conversation !== undefined) return this.received(from, chunk.subarray(at), now);
-      if (from === "client" && (this.state === "CONNECT_SERVER" || this.state === "READ_HANDSHAKE")) {
-        return this.#refuse(badHandshake("the client spoke before the greeting"));
-      }
-      try {
-        const collected = login.collect(from, chunk, at);
-        at = collected.at;
-        if (collected.packet === undefined) return;
-        if (from === "client") this.#loginFromClient(login, collected.packet);
-        else this.#loginFromServer(login, collected.packet);
-      } catch (error) {
-        if (!(error instanceof ProtocolError)) throw error;
-        return this.#garbled(from, error, now);
-      }
-    }
-  }
-
-  #garbled(from: Side, error: ProtocolError, now: number): void {
-    if (from === "client") return this.#refuse(badHandshake(error.message));
-    if (this.state === "READ_HANDSHAKE") return this.#backendFailed(`no MySQL greeting: ${error.message}`, now);
-    const text = `backend ${this.#backendName()} does not speak MySQL's protocol: ${error.message}`;
-    this.#effects.report("warning", text);
-    this.#refuse(unknown(text));
-  }
-
-  #loginFromServer(login: Login, packet: Uint8Array): void {
-    if (this.state === "READ_HANDSHAKE") return this.#greeting(login, packet);
-    const verdict = login.verdict(packet);
-    this.#on(ON.auth_result);
-    this.#effects.send("client", packet);
-    this.#on(ON[verdict]);
-    if (verdict === "logged_in") this.#loggedIn(login, packet);
-    else if (verdict === "refused") this.#end();
-  }
-
-  #greeting(login: Login, packet: Uint8Array): void {
-    const greeting = login.greeting(packet);
-    this.threadId = login.threadId;
-    this.#on(greeting.refused ? ON.handshake_refused : ON.handshake);
-    this.#effects.send("client", greeting.packet);
-    if (!greeting.refused) return this.#on(ON.turn_client);
-    this.#on(ON.sent);
-    this.#end();
-  }
-
-  #loginFromClient(login: Login, packet: Uint8Array): void {
-    if (this.state !== "READ_AUTH") {
-      this.#on(ON.auth_data);
-      this.#effects.send("server", packet);
-      return this.#on(ON.turn_server);
-    }
-    const answer = login.response(packet);
-    if (answer.kind === "refuse") return this.#refuse(answer.refusal);
-    this.username = login.username;
-    this.#on(ON.auth);
-    this.#effects.send("server", answer.packet);
-    this.#on(ON.turn_server);
+  #loginHost(): LoginHost {
+    const isOver = () => this.#conversation !== undefined || !this.#clientOpen;
+    const name = () => this.#backendName();
+    return {
+      get backendName() {
+        return name();
+      },
+      get loginOver() {
+        return isOver();
+      },
+      loggedIn: (login, ok) => this.#loggedIn(login, ok),
+      refuse: (refusal) => this.#refuse(refusal),
+      end: () => this.#end(),
+      backendFailed: (reason, now) => this.#backendFailed(reason, now),
+      clientLost: () => this.#clientClosed(),
+    };
   }
 
   #loggedIn(login: Login, ok: Uint8Array): void {
     const conversation = new Conversation(login.format, this);
     conversation.tracker.loggedIn(ok, HEADER_LENGTH, ok.length);
     this.#conversation = conversation;
-    this.#login = undefined;
+    this.#clientChannel = channel(login.compression.client);
+    this.#serverChannel = channel(login.compression.server);
+    this.#changeUserTerms = login.changeUserTerms;
+    this.#username = login.username;
+    this.#threadId = login.threadId;
+    this.#dialogue = undefined;
     if (this.#stopping) this.#stopIdle();
   }
 
   // --- commands and responses
 
+  #decode(compressed: CompressedChannel, conversation: Conversation, from: Side, chunk: Uint8Array, now: number): void {
+    let plain: Uint8Array;
+    try {
+      plain = compressed.decode(chunk);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      return this.#garbled(from, error);
+    }
+    if (plain.length > 0) this.#converse(conversation, from, plain, now);
+  }
+
+  /** What cannot be read any further: a compressed packet, or one that changes the user. */
+  #garbled(from: Side, error: ProtocolError): void {
+    if (from === "client") return this.#refuse(unknown(error.message));
+    const text = `backend ${this.#backendName()} does not speak MySQL's protocol: ${error.message}`;
+    this.#effects.report("warning", text);
+    this.#refuse(unknown(text));
+  }
+
+  #converse(conversation: Conversation, from: Side, chunk: Uint8Array, now: number): void {
+    if (this.#changeUserTerms !== undefined) this.#converseWithChanges(conversation, from, chunk, now);
+    else if (from === "client") this.#fromClient(conversation, chunk);
+    else this.#fromServer(conversation, chunk);
+  }
+
+  #toClient(bytes: Uint8Array): void {
+    this.#effects.send("client", this.#clientChannel === undefined ? bytes : this.#clientChannel.encode(bytes, false));
+  }
+
+  #toServer(bytes: Uint8Array, newCommand: boolean): void {
+    this.#effects.send("server", this.#serverChannel?.encode(bytes, newCommand) ?? bytes);
+  }
+
   #fromClient(conversation: Conversation, chunk: Uint8Array): void {
     if (!this.#serverOpen || !this.#clientOpen) return;
-    this.#effects.send("server", chunk);
+    if (this.#serverChannel === undefined) this.#effects.send("server", chunk);
+    else this.#toServer(chunk, conversation.commands.atBoundary && chunk[3] === 0);
     conversation.commands.walk(chunk);
   }
 
   /** For the conversation alone: a packet of the client has gone by. */
   packet(bytes: Uint8Array, start: number, end: number): void {
     const { tracker } = this.#conversation!;
-    if (this.#state === READ_LOCAL_INFILE_DATA) return this.#filePacket(tracker, start === end);
-    if (tracker.inExchange || this.#state === CLOSE_SERVER) return;
+    if (this.#life.number === READ_LOCAL_INFILE_DATA) return this.#filePacket(tracker, start === end);
+    if (tracker.inExchange || this.#life.number === CLOSE_SERVER) return;
     const command = start < end ? bytes[start]! : Command.COM_SLEEP;
     tracker.expect(command);
     this.#on(ON.command);
@@ -319,9 +355,9 @@ export class Session implements PacketVisitor {
 
   #fromServer(conversation: Conversation, chunk: Uint8Array): void {
     if (!this.#clientOpen) return;
-    this.#effects.send("client", chunk);
+    this.#toClient(chunk);
     conversation.responses.walk(chunk);
-    if (this.#state !== READ_QUERY_RESULT && this.#state !== READ_LOCAL_INFILE_RESULT) return;
+    if (this.#life.number !== READ_QUERY_RESULT && this.#life.number !== READ_LOCAL_INFILE_RESULT) return;
     const { tracker } = conversation;
     this.#on(ON.result);
     if (tracker.idle) {
@@ -329,6 +365,67 @@ export class Session implements PacketVisitor {
       if (this.#stopping && this.idle) this.#stopIdle();
     } else {
       this.#on(tracker.wantsLocalInfile ? ON.wants_file : ON.sent);
+    }
+  }
+
+  // --- changes of user that have to be translated
+
+  #converseWithChanges(conversation: Conversation, from: Side, chunk: Uint8Array, now: number): void {
+    const whole = from === "client" && this.#changeUser === undefined
+      ? this.#lookForChange(conversation, chunk)
+      : chunk;
+    if (whole === undefined) return;
+    const change = this.#changeUser;
+    if (change !== undefined) return this.#changeBytes(change, conversation, from, whole, now);
+    if (from === "client") this.#fromClient(conversation, whole);
+    else this.#fromServer(conversation, whole);
+  }
+
+  /** Begins a change of user if `chunk` does; returns the bytes to go on with, `undefined` for too few to tell. */
+  #lookForChange(conversation: Conversation, chunk: Uint8Array): Uint8Array | undefined {
+    if (this.#life.number !== READ_QUERY || !conversation.commands.atBoundary) return chunk;
+    const whole = this.#head === undefined ? chunk : Uint8Array.of(...this.#head, ...chunk);
+    const empty = whole.length === HEADER_LENGTH && whole[0] === 0 && whole[1] === 0 && whole[2] === 0;
+    if (whole.length <= HEADER_LENGTH && !empty) {
+      this.#head = whole.slice();
+      return undefined;
+    }
+    this.#head = undefined;
+    if (whole[HEADER_LENGTH] === Command.COM_CHANGE_USER) this.#changeUser = new ChangeUser(this.#changeUserTerms!);
+    return whole;
+  }
+
+  #changeBytes(change: ChangeUser, conversation: Conversation, from: Side, chunk: Uint8Array, now: number): void {
+    let at = 0;
+    try {
+      while (at < chunk.length && this.#clientOpen) {
+        if (this.#changeUser !== change) return this.#converse(conversation, from, chunk.subarray(at), now);
+        const collected = change.collect(from, chunk, at);
+        at = collected.at;
+        if (collected.packet === undefined) return;
+        this.#changeStep(change, conversation, from, collected.packet);
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#garbled(from, error);
+    }
+  }
+
+  #changeStep(change: ChangeUser, conversation: Conversation, from: Side, packet: Uint8Array): void {
+    const first = this.#life.number === READ_QUERY;
+    const step = from === "client" ? change.fromClient(packet) : change.fromServer(packet);
+    if (from === "client") conversation.commands.walk(packet);
+    switch (step.kind) {
+      case "refuse":
+        return this.#refuse(step.refusal);
+      case "to-server":
+        return this.#toServer(change.packetFor("server", step.payload), first);
+      case "to-client":
+        if (step.then === "logged_in" || step.then === "refused") {
+          this.#changeUserTerms = change.terms;
+          this.#changeUser = undefined;
+        }
+        this.#fromServer(conversation, change.packetFor("client", step.payload));
     }
   }
 
@@ -368,18 +465,18 @@ export class Session implements PacketVisitor {
   /** Sends an ERR packet, where the client can understand one, and closes both sides. */
   #refuse(refusal: Refusal): void {
     // After COM_QUIT nobody listens any more.
-    if (this.#state === CLOSE_SERVER) return this.#end();
+    if (this.#life.number === CLOSE_SERVER) return this.#end();
     this.#on(ON.refused);
     this.#sendError(refusal);
   }
 
   #sendError({ errorNumber, sqlState, text }: Refusal): void {
     const sequenceId = this.#conversation === undefined
-      ? this.#login?.nextSequenceId
+      ? this.#dialogue?.login.nextSequenceId("client")
       : this.#conversation.nextSequenceId;
     if (sequenceId !== undefined) {
       const error = encodeErr({ errorNumber, message: text, ...(sqlState === undefined ? {} : { sqlState }) });
-      this.#effects.send("client", encodePacket(error, sequenceId));
+      this.#toClient(encodePacket(error, sequenceId));
     }
     this.#on(ON.sent);
     this.#end();
@@ -388,7 +485,7 @@ export class Session implements PacketVisitor {
   #stopIdle(): void {
     this.#on(ON.stopped);
     // Without it the server would count and log an aborted connection.
-    this.#effects.send("server", encodePacket(Uint8Array.of(Command.COM_QUIT), 0));
+    this.#toServer(encodePacket(Uint8Array.of(Command.COM_QUIT), 0), true);
     this.#end();
   }
 
@@ -415,10 +512,8 @@ export class Session implements PacketVisitor {
   }
 }
 
-function unknown(text: string): Refusal {
-  return { errorNumber: ErrorNumber.ER_UNKNOWN_ERROR, sqlState: "HY000", text: `(proxy) ${text}` };
-}
-
-function badHandshake(why: string): Refusal {
-  return { errorNumber: ErrorNumber.ER_HANDSHAKE_ERROR, sqlState: "08S01", text: `(proxy) bad handshake: ${why}` };
+function channel(compression: Compression | undefined): CompressedChannel | undefined {
+  if (compression === undefined) return undefined;
+  const { algorithm, level } = compression;
+  return new CompressedChannel(algorithm, level === undefined ? {} : { level });
 }

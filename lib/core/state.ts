@@ -1,7 +1,7 @@
 /**
  * The life cycle of a connection as one table.
  *
- * The states and their numbers are the original's (`CON_STATE_…`). A `READ_x` state waits for the side that is to speak;
+ * The states and their numbers are the original's (`CON_STATE_…`), but for the last two: it knew no TLS. A `READ_x` state waits for the side that is to speak;
  * the `SEND_x` state behind it is where what was read has been handed to the other side. Everything that changes a
  * session's state is a row here: the session looks its next state up, and the page `states.md` is printed from it.
  *
@@ -32,6 +32,8 @@ export const STATES = [
   "SEND_LOCAL_INFILE_DATA",
   "READ_LOCAL_INFILE_RESULT",
   "SEND_LOCAL_INFILE_RESULT",
+  "SECURE_CLIENT",
+  "SECURE_SERVER",
 ] as const;
 
 /** The name of a state. */
@@ -45,6 +47,9 @@ export const EVENTS = {
   no_backend: "no backend is left to try",
   handshake: "the server's greeting has come",
   handshake_refused: "the server's first packet is an ERR",
+  tls_request: "the client has asked for TLS",
+  tls_needed: "the server has been asked for TLS",
+  secured: "the TLS handshake is done",
   auth: "the client's login packet has come",
   auth_result: "a packet of the server has come during login",
   auth_data: "a packet of the client has come that goes on with the login",
@@ -88,6 +93,8 @@ const OPEN: readonly State[] = STATES.filter((state) =>
 /** The table. A pair of state and event that is not in it cannot happen; the session throws if it does. */
 export const TRANSITIONS: readonly Transition[] = [
   row("INIT", "accepted", "CONNECT_SERVER"),
+  row("INIT", "client_closed", "CLOSE_CLIENT"),
+  row("INIT", "refused", "SEND_ERROR"),
   row("CONNECT_SERVER", "backend_failed", "CONNECT_SERVER"),
   row("CONNECT_SERVER", "no_backend", "SEND_ERROR"),
   row("CONNECT_SERVER", "connected", "READ_HANDSHAKE"),
@@ -95,9 +102,14 @@ export const TRANSITIONS: readonly Transition[] = [
   row("READ_HANDSHAKE", "handshake_refused", "SEND_ERROR"),
   row("READ_HANDSHAKE", "handshake", "SEND_HANDSHAKE"),
   row("SEND_HANDSHAKE", "turn_client", "READ_AUTH"),
+  row("READ_AUTH", "tls_request", "SECURE_CLIENT"),
+  row("SECURE_CLIENT", "secured", "READ_AUTH"),
   row("READ_AUTH", "auth", "SEND_AUTH"),
   row("READ_AUTH", "auth_result", "SEND_AUTH_RESULT"),
+  row("SEND_AUTH", "turn_client", "READ_AUTH"),
   row("SEND_AUTH", "turn_server", "READ_AUTH_RESULT"),
+  row("SEND_AUTH", "tls_needed", "SECURE_SERVER"),
+  row("SECURE_SERVER", "secured", "READ_AUTH_RESULT"),
   row("READ_AUTH_RESULT", "auth_result", "SEND_AUTH_RESULT"),
   row("READ_AUTH_RESULT", "auth_data", "SEND_AUTH_OLD_PASSWORD"),
   row("SEND_AUTH_RESULT", "turn_client", "READ_AUTH_OLD_PASSWORD"),
@@ -106,6 +118,7 @@ export const TRANSITIONS: readonly Transition[] = [
   row("SEND_AUTH_RESULT", "refused", "CLOSE_CLIENT"),
   row("READ_AUTH_OLD_PASSWORD", "auth_data", "SEND_AUTH_OLD_PASSWORD"),
   row("READ_AUTH_OLD_PASSWORD", "auth_result", "SEND_AUTH_RESULT"),
+  row("SEND_AUTH_OLD_PASSWORD", "turn_client", "READ_AUTH_OLD_PASSWORD"),
   row("SEND_AUTH_OLD_PASSWORD", "turn_server", "READ_AUTH_RESULT"),
   row("READ_QUERY", "command", "SEND_QUERY"),
   row("SEND_QUERY", "turn_client", "READ_QUERY"),

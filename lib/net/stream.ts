@@ -96,6 +96,16 @@ export class Stream {
     return name(this.#conn.remoteAddr);
   }
 
+  /** The addresses of both ends. */
+  get addresses(): { readonly local: Deno.Addr; readonly remote: Deno.Addr } {
+    return { local: this.#conn.localAddr, remote: this.#conn.remoteAddr };
+  }
+
+  /** Whether it is a Unix socket. */
+  get isUnix(): boolean {
+    return !isTcp(this.#conn);
+  }
+
   get local(): string {
     return name(this.#conn.localAddr);
   }

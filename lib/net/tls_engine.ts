@@ -96,7 +96,8 @@ export class TlsEngine {
   #over = false;
   #established = false;
   /** What the call under way has brought: told when it is done, since the engine must not be called from inside. */
-  #plain: Uint8Array[] = [];
+  #one: Uint8Array | undefined;
+  #more: Uint8Array[] = [];
   #ended = false;
   #failure: string | undefined;
 
@@ -112,7 +113,9 @@ export class TlsEngine {
     this.#shutdown = source.shutdown;
     this.#handle.onread = (plain) => {
       if (plain === undefined) this.#ended = true;
-      else if (plain.byteLength > 0) this.#plain.push(new Uint8Array(plain));
+      else if (plain.byteLength === 0) return;
+      else if (this.#one === undefined) this.#one = new Uint8Array(plain);
+      else this.#more.push(new Uint8Array(plain));
     };
     this.#handle.onhandshakedone = () => {};
     const fail = (error: unknown) => this.#failure ??= error instanceof Error ? error.message : String(error);
@@ -207,24 +210,36 @@ export class TlsEngine {
 
   /** Passes on what the last call has brought, in the order in which it matters. */
   #tell(): void {
-    const encrypted = this.#handle.drainEncOut();
-    if (encrypted.length > 0) this.#events.send(encrypted);
-    if (!this.#established && this.#handle.isEstablished()) {
-      this.#established = true;
-      this.#events.secured();
+    const one = this.#one;
+    // Most of the time it is data, and then there is nothing to send. What there may be all the same goes with the answer.
+    if (!this.#established || one === undefined || this.#failure !== undefined) this.#drain();
+    if (one !== undefined) {
+      this.#one = undefined;
+      this.#events.plain(one);
+      if (this.#more.length > 0) this.#tellMore();
     }
-    const plain = this.#plain;
-    if (plain.length > 0) {
-      this.#plain = [];
-      for (const bytes of plain) this.#events.plain(bytes);
-    }
-    if (this.#failure !== undefined && !this.#over) {
+    if (this.#over) return;
+    if (this.#failure !== undefined) {
       this.#over = true;
       this.#events.failed(this.#failure);
-    } else if (this.#ended && !this.#over) {
+    } else if (this.#ended) {
       this.#over = true;
       this.#events.ended();
     }
+  }
+
+  #drain(): void {
+    const encrypted = this.#handle.drainEncOut();
+    if (encrypted.length > 0) this.#events.send(encrypted);
+    if (this.#established || !this.#handle.isEstablished()) return;
+    this.#established = true;
+    this.#events.secured();
+  }
+
+  #tellMore(): void {
+    const more = this.#more;
+    this.#more = [];
+    for (const bytes of more) this.#events.plain(bytes);
   }
 }
 

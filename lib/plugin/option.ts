@@ -28,7 +28,8 @@ interface Described {
 
 /**
  * One option. `path` values are made absolute against the base directory; `seconds` may have fractions; a `list` that is
- * `positional` also takes the words of the command line that belong to no option, behind the values given by name.
+ * `positional` also takes the words of the command line that belong to no option, behind the values given by name. The
+ * paths of a `path-list` that is `keyed` may stand behind a key and `=`.
  */
 export type OptionDefinition =
   & Described
@@ -40,7 +41,7 @@ export type OptionDefinition =
     | { readonly type: "integer"; readonly default: number; readonly minimum?: number; readonly maximum?: number }
     | { readonly type: "seconds"; readonly default: number; readonly minimum?: number; readonly maximum?: number }
     | { readonly type: "list"; readonly default: readonly string[]; readonly positional?: true }
-    | { readonly type: "path-list"; readonly default: readonly string[] }
+    | { readonly type: "path-list"; readonly default: readonly string[]; readonly keyed?: true }
   );
 
 /** What an option can hold once it is parsed; `undefined` for a string or path that has no default and was not given. */

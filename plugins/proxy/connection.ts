@@ -8,29 +8,33 @@ import type { Effects, Side } from "../../lib/core/effects.ts";
 import { Session } from "../../lib/core/session.ts";
 import type { Address } from "../../lib/net/address.ts";
 import { connect } from "../../lib/net/connect.ts";
-import type { Stream, StreamHandler } from "../../lib/net/stream.ts";
+import type { Networks } from "../../lib/net/network.ts";
+import type { Stream, StreamHandler, TlsOutcome } from "../../lib/net/stream.ts";
 import type { Log } from "../../lib/plugin/mod.ts";
+import { ClientOrigin } from "./client_origin.ts";
 import type { Setup } from "./setup.ts";
+import type { ThreadTls } from "./thread_tls.ts";
 
 /** What the connections of one event thread have in common. */
 export interface Surroundings {
   readonly setup: Setup;
   readonly backends: Backends;
   readonly log: Log;
+  readonly tls: ThreadTls;
+  /** Who may tell the client's address by the PROXY protocol. */
+  readonly proxyNetworks: Networks;
   /** Grows by one with every tick; what timeouts are measured in. */
   ticks: number;
   /** Seconds since 1970 at the last tick. Exact enough for backends' states, and free on the way of a query. */
   now: number;
 }
 
-/** The greeting of a server may take longer than its connection: a busy one resolves the client's name first. */
-const GREETING_SECONDS = 10;
-
 /** One client with its server. */
 export class Connection implements Effects {
   readonly #around: Surroundings;
   readonly #client: Stream;
   readonly #session: Session;
+  readonly #origin: ClientOrigin;
   #server: Stream | undefined;
   #connecting: AbortController | undefined;
   /** The writes that the event at hand has begun. */
@@ -42,13 +46,15 @@ export class Connection implements Effects {
     this.#client = client;
     this.#around = around;
     this.#heard = around.ticks;
-    this.#session = new Session(around.backends, this);
+    this.#session = new Session(around.backends, this, around.setup.policy, client.isUnix);
+    this.#origin = new ClientOrigin(client, around.proxyNetworks);
   }
 
   /** Serves the client; resolves when both sockets are closed. */
   async run(): Promise<void> {
-    this.#session.open(this.#around.now);
+    this.#origin.whenKnown(() => this.#session.open(this.#around.now));
     await this.#pump(this.#client, "client");
+    this.#origin.giveUp();
     await this.#serverDone;
   }
 
@@ -73,11 +79,10 @@ export class Connection implements Effects {
     const { readTimeout, writeTimeout } = setup;
     const writing = this.#client.writing || this.#server?.writing === true;
     if (writing && silent >= writeTimeout) {
-      this.#around.log.write("warning", `Closing ${this.#client.remote}: a side took nothing for ${writeTimeout} s`);
+      this.#around.log.write("warning", `Closing ${this.#origin.name}: a side took nothing for ${writeTimeout} s`);
       this.destroy();
-    } else if (this.#session.state === "READ_HANDSHAKE") {
-      const limit = Math.max(GREETING_SECONDS, setup.connectTimeout);
-      if (silent >= limit) this.#session.timedOut(limit, this.#around.now);
+    } else if (this.#session.loggingIn) {
+      if (silent >= setup.loginTimeout) this.#session.timedOut(setup.loginTimeout, this.#around.now);
     } else if (!writing && silent >= readTimeout && !this.#session.ended) {
       this.#session.timedOut(readTimeout, this.#around.now);
     }
@@ -107,6 +112,13 @@ export class Connection implements Effects {
     this.#writes = before === undefined ? write : before.then(() => write);
   }
 
+  secure(side: Side, first: Uint8Array): void {
+    const settled = (outcome: TlsOutcome) => this.#session.secured(side, outcome);
+    const { tls } = this.#around;
+    if (side === "client") this.#client.secure(tls.server, first, settled);
+    else this.#server?.secure(tls.backend(this.#session.backend ?? 0), first, settled);
+  }
+
   close(side: Side): void {
     if (side === "client") this.#client.end(true);
     else this.#server?.end(false);
@@ -119,7 +131,7 @@ export class Connection implements Effects {
   }
 
   report(level: "warning" | "info" | "debug", text: string): void {
-    if (this.#around.log.enabled(level)) this.#around.log.write(level, `${text} (client ${this.#client.remote})`);
+    if (this.#around.log.enabled(level)) this.#around.log.write(level, `${text} (client ${this.#origin.name})`);
   }
 
   // --- sockets
@@ -141,6 +153,8 @@ export class Connection implements Effects {
     this.#connecting = undefined;
     this.#server = stream;
     this.#heard = this.#around.ticks;
+    const header = this.#origin.headerFor(this.#around.setup.terms[this.#session.backend ?? 0]?.proxyProtocol ?? 0);
+    if (header !== undefined) stream.write(header);
     this.#session.connected(this.#around.now);
     await this.#pump(stream, "server");
   }
@@ -154,7 +168,8 @@ export class Connection implements Effects {
         this.#writes = undefined;
         // A stream that was given up has nothing to say to its successor.
         if (side === "server" && stream !== this.#server) return undefined;
-        session.received(side, view, around.now);
+        const bytes = side === "client" && !this.#origin.settled ? this.#origin.take(view) : view;
+        if (bytes.length > 0) session.received(side, bytes, around.now);
         return this.#writes;
       },
       busy: () => side === "client" ? session.uploading : session.responding,

@@ -18,6 +18,16 @@ const NOTHING: Setup = {
   connectTimeout: 0,
   readTimeout: 0,
   writeTimeout: 0,
+  loginTimeout: 0,
+  policy: {
+    clientTls: "disabled",
+    clientCompression: [],
+    passwordKeys: { publicKey: "", privateKey: "" },
+    backends: [],
+  },
+  terms: [],
+  serverTls: undefined,
+  proxyNetworks: [],
 };
 
 const plugin: Plugin<Setup> = {

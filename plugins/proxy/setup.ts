@@ -10,8 +10,16 @@ import {
   BackendType,
   type BackendType as Type,
 } from "../../lib/core/backends.ts";
+import type { LoginPolicy } from "../../lib/core/login_policy.ts";
 import { AcceptTurn } from "../../lib/net/accept_turn.ts";
 import { type Address, formatAddress, parseAddress, resolveAddress } from "../../lib/net/address.ts";
+import { Networks } from "../../lib/net/network.ts";
+import { loadPasswordKeys } from "../../lib/net/password_keys.ts";
+import { loadServerTls, type ServerTls } from "../../lib/net/server_certificate.ts";
+import { tlsAvailable } from "../../lib/net/tls_engine.ts";
+import type { TlsValues } from "../../lib/net/tls_options.ts";
+import type { Log } from "../../lib/plugin/mod.ts";
+import { type BackendTerms, type HostedBackend, prepareBackendTerms, readAlgorithms } from "./backend_terms.ts";
 import type { ProxyValues } from "./options.ts";
 
 /** Survives structured clone. */
@@ -25,43 +33,82 @@ export interface Setup {
   readonly connectTimeout: number;
   readonly readTimeout: number;
   readonly writeTimeout: number;
+  readonly loginTimeout: number;
+  readonly policy: LoginPolicy;
+  /** How the backends are reached, by index. */
+  readonly terms: readonly BackendTerms[];
+  /** There if clients are offered TLS. */
+  readonly serverTls: ServerTls | undefined;
+  /** Who may tell the client's address, see `Networks`. */
+  readonly proxyNetworks: readonly string[];
+}
+
+/** A backend as given and as resolved. */
+interface ResolvedBackend extends HostedBackend {
+  readonly address: Address;
+  readonly type: Type;
 }
 
 /**
- * Reads the addresses and resolves host names.
+ * Reads the addresses, resolves host names, and reads certificates.
  *
- * @throws {NetError} for a bad or unknown address.
- * @throws {Error} for a backend that is given twice, or none.
+ * @throws {NetError} for a bad or unknown address, or a bad certificate.
+ * @throws {Error} for a backend that is given twice, or none, and options that are none.
  */
-export async function prepareSetup(values: ProxyValues, threads: number): Promise<Setup> {
-  const listen = await Promise.all(values["proxy-address"].map(resolve));
+export async function prepareSetup(values: ProxyValues, tls: TlsValues, threads: number, log: Log): Promise<Setup> {
+  const listen = await Promise.all(
+    values["proxy-address"].map((text) => resolveAddress(parseAddress(text))),
+  );
   if (listen.length === 0) throw new Error("There is no address to listen on, give --proxy-address");
-  const readWrite = await Promise.all(values["proxy-backend-addresses"].map(resolve));
-  const readOnly = await Promise.all(values["proxy-read-only-backend-addresses"].map(resolve));
-  if (readWrite.length + readOnly.length === 0) {
-    throw new Error("There is no backend, give --proxy-backend-addresses");
-  }
-  const entries = [...entriesOf(readWrite, BackendType.RW), ...entriesOf(readOnly, BackendType.RO)];
+  const readWrite = values["proxy-backend-addresses"].map((text) => resolve(text, BackendType.RW));
+  const readOnly = values["proxy-read-only-backend-addresses"].map((text) => resolve(text, BackendType.RO));
+  const backends = await Promise.all([...readWrite, ...readOnly]);
+  if (backends.length === 0) throw new Error("There is no backend, give --proxy-backend-addresses");
   const seen = new Set<string>();
-  for (const { name } of entries) {
+  for (const { name } of backends) {
     if (seen.has(name)) throw new Error(`Backend ${name} is already known, name it once`);
     seen.add(name);
   }
+  const terms = await prepareBackendTerms(values, backends);
+  const serverTls = await prepareServerTls(tls, log);
+  const proxyNetworks = values["proxy-protocol-networks"];
+  new Networks(proxyNetworks);
   return {
     listen,
-    backends: [...readWrite, ...readOnly],
-    backendMemory: Backends.allocate(entries),
+    backends: backends.map(({ address }) => address),
+    backendMemory: Backends.allocate(backends.map(({ name, type }): BackendEntry => ({ name, type }))),
     acceptMemory: AcceptTurn.allocate(threads),
     connectTimeout: values["proxy-connect-timeout"],
     readTimeout: values["proxy-read-timeout"],
     writeTimeout: values["proxy-write-timeout"],
+    loginTimeout: values["proxy-login-timeout"],
+    policy: {
+      clientTls: serverTls?.mode ?? "disabled",
+      clientCompression: readAlgorithms("compression-algorithms", values["compression-algorithms"]),
+      passwordKeys: await loadPasswordKeys(tls, log),
+      backends: backends.map(({ address }, index) => ({
+        tls: terms[index]!.tls,
+        socket: address.transport === "unix",
+        compression: terms[index]!.compression,
+      })),
+    },
+    terms,
+    serverTls,
+    proxyNetworks,
   };
 }
 
-function resolve(text: string): Promise<Address> {
-  return resolveAddress(parseAddress(text));
+async function resolve(text: string, type: Type): Promise<ResolvedBackend> {
+  const given = parseAddress(text);
+  const address = await resolveAddress(given);
+  const host = given.transport === "tcp" ? given.hostname : undefined;
+  return { text, host, address, name: formatAddress(address), type };
 }
 
-function entriesOf(addresses: readonly Address[], type: Type): BackendEntry[] {
-  return addresses.map((address) => ({ name: formatAddress(address), type }));
+async function prepareServerTls(values: TlsValues, log: Log): Promise<ServerTls | undefined> {
+  if (tlsAvailable() || values["ssl-mode"] === "disabled") return await loadServerTls(values, log);
+  const why = `This runtime (Deno ${Deno.version.deno}) cannot do TLS`;
+  if (values["ssl-mode"] === "required") throw new Error(`${why}, "--ssl-mode=required" needs Deno 2.9 or later`);
+  log.write("warning", `${why}: clients are served without it, and so are backends where it is only preferred`);
+  return undefined;
 }

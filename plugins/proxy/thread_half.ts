@@ -6,9 +6,11 @@
 import { Backends } from "../../lib/core/backends.ts";
 import { AcceptTurn } from "../../lib/net/accept_turn.ts";
 import { Listener } from "../../lib/net/listener.ts";
+import { Networks } from "../../lib/net/network.ts";
 import type { ThreadContext, ThreadHalf } from "../../lib/plugin/mod.ts";
 import { Connection, type Surroundings } from "./connection.ts";
 import type { Setup } from "./setup.ts";
+import { ThreadTls } from "./thread_tls.ts";
 
 /** The longest and shortest time between two looks at the timeouts, in seconds. */
 const LONGEST_TICK = 1;
@@ -27,7 +29,15 @@ export class ProxyThread implements ThreadHalf {
   /** @throws {NetError} `cannot-listen` */
   constructor(context: ThreadContext<Setup>) {
     const { shared: setup, index, threads, log } = context;
-    this.#surroundings = { setup, backends: new Backends(setup.backendMemory), log, ticks: 0, now: Date.now() / 1000 };
+    this.#surroundings = {
+      setup,
+      backends: new Backends(setup.backendMemory),
+      log,
+      tls: new ThreadTls(setup, log),
+      proxyNetworks: new Networks(setup.proxyNetworks),
+      ticks: 0,
+      now: Date.now() / 1000,
+    };
     this.#turn = new AcceptTurn(setup.acceptMemory, index, context.wakeOthers);
     for (const [position, address] of setup.listen.entries()) {
       // A Unix socket has one owner.
@@ -35,12 +45,14 @@ export class ProxyThread implements ThreadHalf {
       this.#listeners.push(Listener.open(address, "shared"));
     }
     for (const listener of this.#listeners) this.#serve(listener, listener.address.transport === "tcp");
-    const tick = Math.min(LONGEST_TICK, Math.max(SHORTEST_TICK, Math.min(setup.readTimeout, setup.writeTimeout) / 4));
+    const shortest = Math.min(setup.readTimeout, setup.writeTimeout, setup.loginTimeout);
+    const tick = Math.min(LONGEST_TICK, Math.max(SHORTEST_TICK, shortest / 4));
     this.#timer = setInterval(() => this.#tick(tick), tick * 1000);
   }
 
   wake(): void {
     this.#turn.wake(Date.now() / 1000);
+    this.#surroundings.tls.checkFiles();
   }
 
   async stop(signal: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import { type BackendEntry, Backends, BackendType } from "../../lib/core/backends.ts";
 import type { Effects, Side } from "../../lib/core/effects.ts";
+import type { LoginPolicy } from "../../lib/core/login_policy.ts";
 import { Session } from "../../lib/core/session.ts";
 import {
   Capability,
@@ -19,6 +20,7 @@ export type Effect =
   | { readonly connect: number }
   | { readonly drop: true }
   | { readonly to: Side; readonly bytes: string }
+  | { readonly secure: Side; readonly first: string }
   | { readonly close: Side }
   | { readonly backend: number; readonly up: boolean };
 
@@ -30,6 +32,14 @@ export const TWO_BACKENDS: readonly BackendEntry[] = [
   { name: "10.0.0.2:3306", type: BackendType.RW },
 ];
 
+/** Nothing but plain connections. */
+export const PLAIN: LoginPolicy = {
+  clientTls: "disabled",
+  clientCompression: [],
+  passwordKeys: { publicKey: "", privateKey: "" },
+  backends: [],
+};
+
 /** Plays events to a session and keeps what it does. */
 export class Playbook implements Effects {
   readonly backends: Backends;
@@ -38,9 +48,9 @@ export class Playbook implements Effects {
   now = 1000;
   #effects: Effect[] = [];
 
-  constructor(entries: readonly BackendEntry[] = ONE_BACKEND) {
+  constructor(entries: readonly BackendEntry[] = ONE_BACKEND, policy: LoginPolicy = PLAIN, socket = false) {
     this.backends = new Backends(Backends.allocate(entries));
-    this.session = new Session(this.backends, this);
+    this.session = new Session(this.backends, this, policy, socket);
   }
 
   /** The effects since the last call. */
@@ -85,6 +95,10 @@ export class Playbook implements Effects {
     } else {
       this.#effects.push({ to, bytes: hex(bytes) });
     }
+  }
+
+  secure(side: Side, first: Uint8Array): void {
+    this.#effects.push({ secure: side, first: hex(first) });
   }
 
   close(side: Side): void {
