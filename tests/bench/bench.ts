@@ -1,5 +1,6 @@
 /**
- * `deno task bench`: point selects straight to a server, through HAProxy if it is installed, and through the proxy.
+ * `deno task bench`: point selects straight to a server, through HAProxy (with `--tls`: MySQL Router) if it is installed,
+ * and through the proxy.
  *
  * Machines are noisy, so all ways are measured in turn, in rounds; each gets a fresh process and a warm-up each round.
  * Shown are medians; ratios pair two measurements of one round. CPU time of the process in between, per 100,000 queries,
@@ -9,11 +10,13 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
+import { removeTempDir } from "../servers/leash.ts";
 import { startMariadb, startMysql, whyMissing } from "../servers/servers.ts";
 import { idleBytes } from "./idle.ts";
-import { hasSysbench, makeTables, sendLoad } from "./load.ts";
+import { makeCertificates } from "./certificates.ts";
+import { hasSysbench, type LoadOptions, makeTables, sendLoad } from "./load.ts";
 import { cpuSeconds } from "./process.ts";
-import { findHaproxy, openWay, type WayName } from "./way.ts";
+import { findHaproxy, findRouter, openWay, type WayName } from "./way.ts";
 
 const HELP = `Usage: deno task bench [OPTION...]
 
@@ -21,7 +24,8 @@ const HELP = `Usage: deno task bench [OPTION...]
   --seconds=N          length of a measurement (5)
   --threads=N,N        numbers of clients at once (8,64)
   --connections=N      idle connections to hold, up to 5000; 0 leaves this out (2000)
-  --ways=NAME,NAME     direct, HAProxy, ours: only these
+  --ways=NAME,NAME     direct, HAProxy, Router, ours: only these
+  --tls                TLS on both sides; HAProxy cannot, MySQL Router can
   --server=KIND        mariadb or mysql (mariadb if it is there)
   --proxy-arg=OPTION   a further option of the proxy; may be repeated
 `;
@@ -44,6 +48,7 @@ interface Settings {
   readonly ways: readonly WayName[];
   readonly server: "mariadb" | "mysql";
   readonly proxyArgs: readonly string[];
+  readonly tls: boolean;
 }
 
 function print(line: string): void {
@@ -62,17 +67,17 @@ function words(value: unknown): string[] {
 
 function readSettings(args: readonly string[]): Settings | undefined {
   const options: Readonly<Record<string, unknown>> = parseArgs([...args], {
-    boolean: ["help"],
+    boolean: ["help", "tls"],
     string: ["rounds", "seconds", "threads", "connections", "ways", "server", "proxy-arg"],
     collect: ["proxy-arg"],
-    default: { rounds: "3", seconds: "5", threads: "8,64", connections: "2000", ways: "direct,HAProxy,ours" },
+    default: { rounds: "3", seconds: "5", threads: "8,64", connections: "2000", ways: "direct,HAProxy,Router,ours" },
     unknown: (name: string) => {
       throw new Error(`Unknown option "${name}": see --help`);
     },
   });
   if (options.help === true) return undefined;
   const wanted = words(options.ways).map((word) => word.toLowerCase());
-  const known: readonly WayName[] = ["direct", "HAProxy", "ours"];
+  const known: readonly WayName[] = ["direct", "HAProxy", "Router", "ours"];
   return {
     rounds: count(options.rounds, "rounds"),
     seconds: count(options.seconds, "seconds"),
@@ -81,6 +86,7 @@ function readSettings(args: readonly string[]): Settings | undefined {
     ways: known.filter((name) => wanted.includes(name.toLowerCase())),
     server: options.server === "mysql" || whyMissing("mariadb") !== undefined ? "mysql" : "mariadb",
     proxyArgs: Array.isArray(options["proxy-arg"]) ? options["proxy-arg"].map(String) : [],
+    tls: options.tls === true,
   };
 }
 
@@ -111,8 +117,9 @@ function row(...cells: string[]): string {
   return cells.map((cell, index) => index < 2 ? cell.padEnd(9) : cell.padStart(13)).join("").trimEnd();
 }
 
-function report(samples: readonly Sample[], { threads, ways }: Settings): void {
-  print(row("clients", "way", "queries/s", "of direct", "of HAProxy", "CPU s/100k", "of HAProxy"));
+function report(samples: readonly Sample[], { threads, ways, tls }: Settings): void {
+  const peer: WayName = tls ? "Router" : "HAProxy";
+  print(row("clients", "way", "queries/s", "of direct", `of ${peer}`, "CPU s/100k", `of ${peer}`));
   for (const clients of threads) {
     const those = samples.filter((sample) => sample.threads === clients);
     for (const way of ways) {
@@ -124,24 +131,24 @@ function report(samples: readonly Sample[], { threads, ways }: Settings): void {
         way,
         Math.round(median(own.map(({ perSecond }) => perSecond))).toLocaleString("en"),
         ratio(those, "direct", way, ({ perSecond }) => perSecond),
-        ratio(those, "HAProxy", way, ({ perSecond }) => perSecond),
+        ratio(those, peer, way, ({ perSecond }) => perSecond),
         cpu.length === 0 ? "" : median(cpu).toFixed(2),
-        ratio(those, "HAProxy", way, (sample) => sample.cpu),
+        ratio(those, peer, way, (sample) => sample.cpu),
       ));
     }
   }
 }
 
-async function measure(port: number, settings: Settings, sysbench: boolean): Promise<Sample[]> {
+async function measure(port: number, settings: Settings, load: LoadOptions): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (let round = 1; round <= settings.rounds; round++) {
     for (const name of settings.ways) {
-      const way = await openWay(name, port, settings.proxyArgs);
+      const way = await openWay(name, port, { proxyArgs: settings.proxyArgs, tls: load.tls });
       try {
-        await sendLoad(sysbench, way.port, 8, 2);
+        await sendLoad(load, way.port, 8, 2);
         for (const threads of settings.threads) {
           const before = way.pid === undefined ? 0 : cpuSeconds(way.pid);
-          const { queries, perSecond } = await sendLoad(sysbench, way.port, threads, settings.seconds);
+          const { queries, perSecond } = await sendLoad(load, way.port, threads, settings.seconds);
           const used = way.pid === undefined ? undefined : cpuSeconds(way.pid) - before;
           samples.push({ round, way: name, threads, perSecond, cpu: used && (used * 100_000) / queries });
           print(`round ${round}, ${name}, ${threads} clients: ${Math.round(perSecond)} queries/s`);
@@ -157,8 +164,8 @@ async function measure(port: number, settings: Settings, sysbench: boolean): Pro
 async function measureIdle(port: number, settings: Settings, sysbench: boolean): Promise<void> {
   if (settings.connections === 0) return;
   for (const name of settings.ways) {
-    if (name === "direct") continue;
-    const way = await openWay(name, port, settings.proxyArgs);
+    if (name === "direct" || name === "Router") continue;
+    const way = await openWay(name, port, { proxyArgs: settings.proxyArgs, tls: undefined });
     try {
       const bytes = await idleBytes(way, settings.connections, sysbench);
       print(`${name}: ${((bytes ?? NaN) / 1024).toFixed(1)} KB for each of ${settings.connections} idle connections`);
@@ -173,21 +180,47 @@ async function main(): Promise<void> {
   if (wanted === undefined) return print(HELP);
   const haproxy = findHaproxy();
   if (haproxy === undefined) print("HAProxy is not installed: it is left out");
-  const settings = { ...wanted, ways: wanted.ways.filter((name) => name !== "HAProxy" || haproxy !== undefined) };
+  const router = findRouter();
+  if (wanted.tls && router === undefined) print("MySQL Router is not installed: it is left out");
+  const can: Readonly<Record<WayName, boolean>> = {
+    direct: true,
+    HAProxy: haproxy !== undefined && !wanted.tls,
+    Router: router !== undefined && wanted.tls,
+    ours: true,
+  };
+  const settings = { ...wanted, ways: wanted.ways.filter((name) => can[name]) };
   const sysbench = await hasSysbench();
+  if (!sysbench && wanted.tls) throw new Error("Measuring TLS takes sysbench, which is not installed");
   if (!sysbench) print("sysbench is not installed: a slower client of ours makes the load");
+  const tls = settings.tls ? await makeCertificates() : undefined;
   const start = settings.server === "mariadb" ? startMariadb : startMysql;
-  const server = await start({ args: ["--max-connections=6000", "--open-files-limit=30000"] });
+  const server = await start({
+    args: [
+      "--max-connections=6000",
+      "--open-files-limit=30000",
+      ...(tls === undefined ? [] : [
+        `--ssl-cert=${tls}/server-cert.pem`,
+        `--ssl-key=${tls}/server-key.pem`,
+        // sysbench shows a certificate, which the server would refuse otherwise.
+        `--ssl-ca=${tls}/cacert.pem`,
+      ]),
+    ],
+  });
   try {
     await makeTables(server);
-    print(`point selects, ${settings.server} ${server.version}, ${navigator.hardwareConcurrency} cores`);
-    const samples = await measure(server.port, settings, sysbench);
+    print(
+      `point selects${
+        tls ? " by TLS" : ""
+      }, ${settings.server} ${server.version}, ${navigator.hardwareConcurrency} cores`,
+    );
+    const samples = await measure(server.port, settings, { sysbench, ...(tls === undefined ? {} : { tls }) });
     print("");
     report(samples, settings);
     print("");
     await measureIdle(server.port, settings, sysbench);
   } finally {
     await server.stop();
+    if (tls !== undefined) await removeTempDir(tls);
   }
 }
 

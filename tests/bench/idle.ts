@@ -15,7 +15,7 @@ import type { Way } from "./way.ts";
  */
 export async function idleBytes(way: Way, count: number, sysbench: boolean): Promise<number | undefined> {
   if (way.pid === undefined) return undefined;
-  await sendLoad(sysbench, way.port, 8, 1);
+  await sendLoad({ sysbench }, way.port, 8, 1);
   const before = residentBytes(way.pid);
   const client = new Deno.Command(Deno.execPath(), {
     args: [
@@ -33,7 +33,7 @@ export async function idleBytes(way: Way, count: number, sysbench: boolean): Pro
   const { done } = await reader.read();
   if (done) throw new Error(`Cannot hold ${count} idle connections by way of ${way.name}`);
   const during = residentBytes(way.pid);
-  await sendLoad(sysbench, way.port, 8, 1);
+  await sendLoad({ sysbench }, way.port, 8, 1);
   await reader.cancel();
   await client.stdin.close();
   await client.status;

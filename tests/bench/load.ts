@@ -16,7 +16,7 @@ export const ROWS = 25_000;
 /** Makes and fills the tables. */
 export async function makeTables(server: { readonly port: number }): Promise<void> {
   const fill = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
-    SELECT a.i * 500 - 500 + b.i, 1 + RAND() * ${ROWS}, RPAD(SHA1(b.i), 119, '-'), RPAD(SHA1(a.i), 59, '-')
+    SELECT a.i * 500 - 500 + b.i, 1 + RAND() * ${ROWS}, RPAD(SHA2(b.i, 256), 119, '-'), RPAD(SHA2(a.i, 256), 59, '-')
     FROM n AS a CROSS JOIN n AS b WHERE a.i <= ${ROWS / 500}`;
   const statements = ["CREATE DATABASE sbtest", "USE sbtest"];
   for (let table = 1; table <= TABLES; table++) {
@@ -45,8 +45,21 @@ export interface Load {
   readonly perSecond: number;
 }
 
+/** How the load is made. */
+export interface LoadOptions {
+  /** By sysbench; else by a client of ours. */
+  readonly sysbench: boolean;
+  /** Use TLS, with the certificates in this folder under the names that sysbench expects. Only with sysbench. */
+  readonly tls?: string;
+}
+
 /** Sends point selects to `port` from `threads` clients for `seconds`. */
-export async function sendLoad(sysbench: boolean, port: number, threads: number, seconds: number): Promise<Load> {
+export async function sendLoad(
+  { sysbench, tls }: LoadOptions,
+  port: number,
+  threads: number,
+  seconds: number,
+): Promise<Load> {
   const command: [string, ...string[]] = sysbench
     ? [
       "sysbench",
@@ -61,6 +74,7 @@ export async function sendLoad(sysbench: boolean, port: number, threads: number,
       `--table-size=${ROWS}`,
       `--threads=${threads}`,
       `--time=${seconds}`,
+      ...(tls === undefined ? [] : ["--mysql-ssl=on"]),
       "run",
     ]
     : [
@@ -72,7 +86,10 @@ export async function sendLoad(sysbench: boolean, port: number, threads: number,
       `${threads}`,
       `${seconds}`,
     ];
-  const { code, stdout, stderr } = await run(command, { limit: seconds * 1000 + 60_000 });
+  const { code, stdout, stderr } = await run(command, {
+    limit: seconds * 1000 + 60_000,
+    ...(tls === undefined ? {} : { cwd: tls }),
+  });
   const queries = Number(/queries:\s+(\d+)/.exec(stdout)?.[1]);
   const perSecond = Number(/queries:\s+\d+\s+\(([\d.]+) per sec/.exec(stdout)?.[1]);
   if (code !== 0 || !(queries > 0)) throw new Error(`The load failed: ${stderr}${stdout}`);
