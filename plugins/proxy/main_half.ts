@@ -20,7 +20,11 @@ export async function startMain({ values: all, log, threads }: MainContext): Pro
   const backends = new Backends(setup.backendMemory);
   // Held until the threads share the socket, so that a port of 0 is the same one for all of them.
   const held = await Promise.all(setup.listen.map(reserve));
-  const probe = new Probe(backends, setup.backends, setup.connectTimeout, log);
+  const targets = setup.backends.map((address, index) => ({
+    address,
+    proxyProtocol: setup.terms[index]?.proxyProtocol ?? 0,
+  }));
+  const probe = new Probe(backends, targets, setup.connectTimeout, log);
   return {
     shared: setup,
     ready() {

@@ -8,7 +8,13 @@ import type { Address } from "../../lib/net/address.ts";
 import { connect } from "../../lib/net/connect.ts";
 import type { Stream } from "../../lib/net/stream.ts";
 import type { Log } from "../../lib/plugin/mod.ts";
-import { ERR_HEADER, HANDSHAKE_VERSION, HEADER_LENGTH, PacketCollector } from "../../lib/protocol/mod.ts";
+import {
+  encodeProxyHeader,
+  ERR_HEADER,
+  HANDSHAKE_VERSION,
+  HEADER_LENGTH,
+  PacketCollector,
+} from "../../lib/protocol/mod.ts";
 
 /** How long after its last failure a backend is looked at, and how often the table is read, in milliseconds. */
 const INTERVAL_MS = 1000;
@@ -16,20 +22,30 @@ const INTERVAL_MS = 1000;
 /** More than any greeting has. */
 const GREETING_LIMIT = 4096;
 
+/** Where a backend is, and how it wants to be spoken to. */
+export interface ProbeTarget {
+  readonly address: Address;
+  /** The version of the PROXY protocol that it waits for, 0 for none: without a header it would not greet. */
+  readonly proxyProtocol: 0 | 1 | 2;
+}
+
 /** Looks after the backends from the main thread. */
 export class Probe {
   readonly #backends: Backends;
-  readonly #addresses: readonly Address[];
+  readonly #targets: readonly ProbeTarget[];
   readonly #timeout: number;
   readonly #log: Log;
   readonly #running = new Set<number>();
   readonly #abort = new AbortController();
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** @param timeout for connection and greeting together, in seconds. */
-  constructor(backends: Backends, addresses: readonly Address[], timeout: number, log: Log) {
+  /**
+   * @param targets by the backend's index.
+   * @param timeout for connection and greeting together, in seconds.
+   */
+  constructor(backends: Backends, targets: readonly ProbeTarget[], timeout: number, log: Log) {
     this.#backends = backends;
-    this.#addresses = addresses;
+    this.#targets = targets;
     this.#timeout = timeout;
     this.#log = log;
   }
@@ -44,15 +60,15 @@ export class Probe {
   }
 
   #look(): void {
-    for (const [index, address] of this.#addresses.entries()) {
+    for (const [index, target] of this.#targets.entries()) {
       if (this.#backends.state(index) !== BackendState.DOWN || this.#running.has(index)) continue;
       this.#running.add(index);
-      this.#try(index, address).finally(() => this.#running.delete(index));
+      this.#try(index, target).finally(() => this.#running.delete(index));
     }
   }
 
-  async #try(index: number, address: Address): Promise<void> {
-    const greeted = await this.#greets(address);
+  async #try(index: number, target: ProbeTarget): Promise<void> {
+    const greeted = await this.#greets(target);
     const now = Date.now() / 1000;
     if (this.#abort.signal.aborted || this.#backends.state(index) !== BackendState.DOWN) return;
     // A failed probe renews the time, so that no client is made to try what was just seen to be dead.
@@ -61,7 +77,7 @@ export class Probe {
   }
 
   /** Whether a server answers there with a greeting; an ERR packet ("too many connections") is a sign of life too. */
-  async #greets(address: Address): Promise<boolean> {
+  async #greets({ address, proxyProtocol }: ProbeTarget): Promise<boolean> {
     let greeted = false;
     let stream: Stream | undefined;
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -69,6 +85,8 @@ export class Probe {
       const opened = await connect(address, { timeout: this.#timeout, signal: this.#abort.signal });
       stream = opened;
       timer = setTimeout(() => opened.destroy(), this.#timeout * 1000);
+      // Nobody's connection but the proxy's own.
+      if (proxyProtocol !== 0) opened.write(encodeProxyHeader(proxyProtocol, undefined, undefined));
       const collector = new PacketCollector(GREETING_LIMIT);
       await opened.run({
         data: (view) => {
