@@ -212,6 +212,11 @@ export class Session implements PacketVisitor {
     else if (this.#conversation === undefined || this.#conversation.tracker.endless) this.cutOff();
   }
 
+  /** Ends the session at once, for a reason that the client is told. */
+  refuse(refusal: Refusal): void {
+    if (this.#clientOpen) this.#refuse(refusal);
+  }
+
   /** Ends the session at once, with an ERR packet if the client is at a point where it can take one. */
   cutOff(): void {
     if (this.#clientOpen) this.#refuse(SHUTTING_DOWN);

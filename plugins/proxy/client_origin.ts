@@ -14,6 +14,9 @@ import { encodeProxyHeader, parseProxyHeader, ProtocolError, type ProxyEndpoint 
 /** How long a trusted peer has for its header, in milliseconds, before it is taken for a client of its own. */
 const GRACE_MS = 500;
 
+/** Three bytes that begin a header are no begin of a login packet: that would be far longer than any is. */
+const TELLING_LENGTH = 3;
+
 const EMPTY = new Uint8Array(0);
 
 /** One client's origin. */
@@ -21,8 +24,9 @@ export class ClientOrigin {
   readonly #client: Stream;
   #source: ProxyEndpoint | undefined;
   #destination: ProxyEndpoint | undefined;
-  /** No header can come any more. */
-  #settled: boolean;
+  readonly #trusted: boolean;
+  /** The first bytes have been looked at: no header can come any more. */
+  #settled = false;
   #bytes: Uint8Array = EMPTY;
   #known: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -32,7 +36,7 @@ export class ClientOrigin {
     const { local, remote } = client.addresses;
     this.#source = endpointOf(remote);
     this.#destination = endpointOf(local);
-    this.#settled = !trusted.includes(remote);
+    this.#trusted = trusted.includes(remote);
   }
 
   /** Whether all bytes of the client are its own. */
@@ -54,7 +58,7 @@ export class ClientOrigin {
 
   /** Calls `known` when the origin is known, or it does not look as if a header would come. */
   whenKnown(known: () => void): void {
-    if (this.#settled) return known();
+    if (!this.#trusted) return known();
     this.#known = known;
     this.#timer = setTimeout(() => this.#begin(), GRACE_MS);
   }
@@ -65,30 +69,34 @@ export class ClientOrigin {
     this.#known = undefined;
   }
 
-  /** Takes the client's first bytes; returns those that are its own. A header that is broken is left to the session. */
+  /**
+   * Takes the client's first bytes; returns those that are its own.
+   *
+   * @throws {ProtocolError} for a header that is damaged, or of somebody who is not trusted: the client is to be refused.
+   *   As packets these bytes would announce megabytes, and be waited for.
+   */
   take(chunk: Uint8Array): Uint8Array {
     const bytes = this.#bytes.length === 0 ? chunk.slice() : Uint8Array.of(...this.#bytes, ...chunk);
-    let rest = bytes;
-    try {
-      const header = parseProxyHeader(bytes);
-      if (header.kind === "incomplete") {
-        this.#bytes = bytes;
-        return EMPTY;
-      }
-      if (header.kind === "header") {
-        rest = bytes.subarray(header.length);
-        if (!header.local) {
-          this.#source = header.source;
-          this.#destination = header.destination;
-        }
-      }
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
+    if (!this.#trusted && bytes.length >= TELLING_LENGTH && isProxyHeader(bytes)) {
+      throw new ProtocolError(
+        "malformed",
+        `PROXY protocol header from ${this.#client.remote}, which is not in --proxy-protocol-networks`,
+      );
+    }
+    const header = parseProxyHeader(bytes);
+    if (header.kind === "incomplete") {
+      this.#bytes = bytes;
+      return EMPTY;
     }
     this.#settled = true;
     this.#bytes = EMPTY;
+    // Without addresses the socket's own count.
+    if (header.kind === "header" && header.source !== undefined) {
+      this.#source = header.source;
+      this.#destination = header.destination;
+    }
     this.#begin();
-    return rest;
+    return header.kind === "header" ? bytes.subarray(header.length) : bytes;
   }
 
   /** The header that tells a backend of this client. */
@@ -101,6 +109,16 @@ export class ClientOrigin {
     const known = this.#known;
     this.#known = undefined;
     known?.();
+  }
+}
+
+/** Whether it begins as one does, be it whole, damaged or cut off. */
+function isProxyHeader(bytes: Uint8Array): boolean {
+  try {
+    return parseProxyHeader(bytes).kind !== "none";
+  } catch (error) {
+    if (error instanceof ProtocolError) return true;
+    throw error;
   }
 }
 

@@ -5,15 +5,19 @@
  */
 import type { Backends } from "../../lib/core/backends.ts";
 import type { Effects, Side } from "../../lib/core/effects.ts";
+import { badHandshake } from "../../lib/core/refusal.ts";
 import { Session } from "../../lib/core/session.ts";
 import type { Address } from "../../lib/net/address.ts";
 import { connect } from "../../lib/net/connect.ts";
 import type { Networks } from "../../lib/net/network.ts";
 import type { Stream, StreamHandler, TlsOutcome } from "../../lib/net/stream.ts";
 import type { Log } from "../../lib/plugin/mod.ts";
+import { ProtocolError } from "../../lib/protocol/mod.ts";
 import { ClientOrigin } from "./client_origin.ts";
 import type { Setup } from "./setup.ts";
 import type { ThreadTls } from "./thread_tls.ts";
+
+const NOTHING = new Uint8Array(0);
 
 /** What the connections of one event thread have in common. */
 export interface Surroundings {
@@ -159,6 +163,19 @@ export class Connection implements Effects {
     await this.#pump(stream, "server");
   }
 
+  /** The client's bytes without a header of the PROXY protocol; a bad one costs it the connection. */
+  #ownBytes(view: Uint8Array): Uint8Array {
+    try {
+      return this.#origin.take(view);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#origin.giveUp();
+      this.report("warning", `A client was refused: ${error.message}`);
+      this.#session.refuse(badHandshake(error.message));
+      return NOTHING;
+    }
+  }
+
   async #pump(stream: Stream, side: Side): Promise<void> {
     const session = this.#session;
     const around = this.#around;
@@ -168,7 +185,7 @@ export class Connection implements Effects {
         this.#writes = undefined;
         // A stream that was given up has nothing to say to its successor.
         if (side === "server" && stream !== this.#server) return undefined;
-        const bytes = side === "client" && !this.#origin.settled ? this.#origin.take(view) : view;
+        const bytes = side === "client" && !this.#origin.settled ? this.#ownBytes(view) : view;
         if (bytes.length > 0) session.received(side, bytes, around.now);
         return this.#writes;
       },
