@@ -71,6 +71,7 @@ export class Login extends PacketExchange {
   #client: Transport;
   #server: Transport = "plain";
   #backend: BackendPolicy | undefined;
+  #backendName = "";
   #serverCapabilities = 0n;
   #nonce: Uint8Array = new Uint8Array(0);
   #plugin = "";
@@ -97,9 +98,10 @@ export class Login extends PacketExchange {
     this.#client = socket ? "socket" : "plain";
   }
 
-  /** Begins with a server; what another one left unfinished is forgotten. */
-  useServer(backend: BackendPolicy): void {
+  /** Begins with a server, whose name goes into messages; what another one left unfinished is forgotten. */
+  useServer(backend: BackendPolicy, name: string): void {
     this.#backend = backend;
+    this.#backendName = name;
     this.#server = backend.socket ? "socket" : "plain";
     this.reset("server");
   }
@@ -222,7 +224,7 @@ export class Login extends PacketExchange {
     const tls = this.#backend?.tls;
     const wanted = tls === "required" || (tls === "as-client" && this.#client === "tls");
     if (wanted && !hasCapability(this.#serverCapabilities, Capability.CLIENT_SSL)) {
-      return tlsRefusal(`the backend offers no TLS, which --backend-ssl-mode=${tls} asks for`);
+      return tlsRefusal(`backend ${this.#backendName} offers no TLS, which --backend-ssl-mode asks for`);
     }
     return undefined;
   }

@@ -244,7 +244,7 @@ export class Session implements PacketVisitor {
       this.#on(ON.no_backend);
       return this.#sendError(unknown("all backends are down"));
     }
-    this.#dialogue?.login.useServer(this.#policy.backends[index] ?? PLAIN_BACKEND);
+    this.#dialogue?.login.useServer(this.#policy.backends[index] ?? PLAIN_BACKEND, this.#backends.entry(index).name);
     this.#backends.attach(index);
     this.#effects.connect(index);
   }
