@@ -30,7 +30,7 @@ export class ThreadTls {
     this.#source = setup.serverTls;
     const { cert, key, ca } = setup.serverTls?.files ?? {};
     const paths = [cert, key, ca].filter((path) => path !== undefined);
-    if (paths.length > 0) this.#files = new WatchedFiles(paths);
+    if (paths.length > 0) this.#files = new WatchedFiles(paths, setup.serverTls?.stamp);
   }
 
   /** For clients; only where TLS is offered to them. */
