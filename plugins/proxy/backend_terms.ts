@@ -4,8 +4,10 @@
  * @module
  */
 import type { BackendTls } from "../../lib/core/login_policy.ts";
+import { checkKeyMode, parseCertificates, parseKeyPair, readPemFile } from "../../lib/net/pem.ts";
 import { tlsAvailable } from "../../lib/net/tls_engine.ts";
 import { clientTlsContext, type ClientTlsOptions } from "../../lib/net/tls_context.ts";
+import type { Log } from "../../lib/plugin/mod.ts";
 import { COMPRESSION_ALGORITHMS, type CompressionAlgorithm } from "../../lib/protocol/mod.ts";
 import type { ProxyValues } from "./options.ts";
 import { type NamedBackend, PerBackend } from "./per_backend.ts";
@@ -38,11 +40,13 @@ export interface HostedBackend extends NamedBackend {
 /**
  * Reads the options and the files that they name.
  *
- * @throws {Error} for a value that is none, a file that cannot be read, and TLS that this runtime cannot do.
+ * @throws {Error} for a value that is none, and TLS that this runtime cannot do.
+ * @throws {NetError} `bad-certificate` for a file that cannot be read or used.
  */
 export async function prepareBackendTerms(
   values: ProxyValues,
   backends: readonly HostedBackend[],
+  log: Log,
 ): Promise<BackendTerms[]> {
   const of = (option: keyof ProxyValues & `backend-${string}`) => new PerBackend(option, values[option], backends);
   const modes = of("backend-ssl-mode");
@@ -63,9 +67,8 @@ export async function prepareBackendTerms(
     const tlsOptions: ClientTlsOptions = {
       verification: mode.verification,
       ...(serverName === undefined ? {} : { serverName }),
-      ...(ca === undefined ? {} : { ca: await readPem("backend-ssl-ca", ca) }),
-      ...(cert === undefined ? {} : { cert: await readPem("backend-ssl-cert", cert) }),
-      ...(key === undefined ? {} : { key: await readPem("backend-ssl-key", key) }),
+      ...(ca === undefined ? {} : { ca: await readAuthorities(ca) }),
+      ...(cert === undefined || key === undefined ? {} : await readPair(cert, key, log)),
     };
     if (mode.verification === "identity" && serverName === undefined) {
       throw new Error(`"verify-identity" needs a name for ${backend.text}, give it with --backend-ssl-server-name`);
@@ -115,11 +118,15 @@ function availableTls(tls: BackendTls): BackendTls {
   );
 }
 
-async function readPem(option: string, path: string): Promise<string> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`Cannot read "${path}", which "--${option}" names: ${reason}`, { cause });
-  }
+async function readAuthorities(path: string): Promise<string> {
+  return parseCertificates(await readPemFile(path, "the CA certificates for backends"), path).pem;
+}
+
+async function readPair(cert: string, key: string, log: Log): Promise<{ readonly cert: string; readonly key: string }> {
+  const pair = parseKeyPair({
+    cert: await readPemFile(cert, "the certificate for backends"),
+    key: await readPemFile(key, "the private key for backends"),
+  }, { cert, key });
+  await checkKeyMode(key, log);
+  return { cert: pair.cert, key: pair.key };
 }

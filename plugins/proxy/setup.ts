@@ -69,7 +69,7 @@ export async function prepareSetup(values: ProxyValues, tls: TlsValues, threads:
     if (seen.has(name)) throw new Error(`Backend ${name} is already known, name it once`);
     seen.add(name);
   }
-  const terms = await prepareBackendTerms(values, backends);
+  const terms = await prepareBackendTerms(values, backends, log);
   const serverTls = await prepareServerTls(tls, log);
   const proxyNetworks = values["proxy-protocol-networks"];
   new Networks(proxyNetworks);
