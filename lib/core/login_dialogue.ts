@@ -42,6 +42,8 @@ export class LoginDialogue {
   readonly #life: Lifecycle;
   readonly #effects: Effects;
   readonly #host: LoginHost;
+  /** What to answer to the login packet of a client whose certificate is bad or missing. */
+  #distrust: Refusal | undefined;
 
   constructor(login: Login, life: Lifecycle, effects: Effects, host: LoginHost) {
     this.login = login;
@@ -134,6 +136,10 @@ export class LoginDialogue {
       }
       return false;
     }
+    if (this.#distrust !== undefined) {
+      this.#host.refuse(this.#distrust);
+      return false;
+    }
     const answer = this.login.begin(packet);
     switch (answer.kind) {
       case "secure-client":
@@ -180,11 +186,12 @@ export class LoginDialogue {
     this.#life.on(ON.secured);
     if (result.kind === "distrusted") {
       this.#effects.report("info", `A client was refused: ${result.reason}`);
-      this.#host.refuse({
+      // It sends its login packet in any case, and takes no answer that does not come after that.
+      this.#distrust = {
         errorNumber: ErrorNumber.ER_ACCESS_DENIED_ERROR,
         sqlState: "28000",
         text: `(proxy) ${result.reason}, give one with --ssl-cert and --ssl-key`,
-      });
+      };
     }
   }
 

@@ -415,6 +415,8 @@ Deno.test("Login: TLS that fails ends in an ERR where the client can take one", 
   request[1]! |= 0x08;
   play.clientSays(request).book.take();
   play.book.session.secured("client", { kind: "distrusted", reason: "the client has shown no certificate" });
+  assertEquals(play.book.take(), [], "its login packet is still to come");
+  play.clientSays(responseOf("caching_sha2_password", new Uint8Array(32)));
   assertEquals(errorIn(play.book.take()[0]).errorNumber, 1045);
 
   play = new Play("plain", "plain");
