@@ -15,14 +15,18 @@ export const TLS_OPTIONS = defineOptions([
     choices: ["disabled", "preferred", "required"],
     default: "preferred",
     placeholder: "MODE",
-    text: "Whether clients may or must use TLS: disabled, preferred, required",
+    text:
+      "TLS for clients: disabled (not offered), preferred (offered), required (clients without it are refused, unless " +
+      "they come by a Unix socket)",
     since: "0.9",
   },
   {
     name: "ssl-cert",
     type: "path",
     defaultText: "one is made and kept in the --data-dir",
-    text: "The certificate that is shown to clients (PEM), with those between it and its CA behind it; needs --ssl-key",
+    text:
+      "The certificate to show to clients (PEM), followed by the intermediate ones if there are any; needs --ssl-key. " +
+      "The files are read again when they change",
     since: "0.9",
   },
   {
@@ -34,30 +38,34 @@ export const TLS_OPTIONS = defineOptions([
   {
     name: "ssl-ca",
     type: "path",
-    text: "Ask clients that use TLS for a certificate, and refuse one that no CA in this file (PEM) has signed",
+    text:
+      "Ask clients that use TLS for a certificate, and refuse one that no CA in this file (PEM) has signed; clients that " +
+      "have none are let in",
     since: "0.9",
   },
   {
     name: "ssl-require-client-cert",
     type: "flag",
     default: false,
-    text: "Refuse clients that use TLS and show no certificate; needs --ssl-ca",
+    text:
+      "Refuse clients that use TLS and show no certificate; needs --ssl-ca. Clients without TLS are the business of --ssl-mode",
     since: "0.9",
   },
   {
     name: "password-private-key",
     type: "path",
     defaultText: "one is made and kept in the --data-dir",
-    text: "The RSA key (PEM) for clients that encrypt their password with it because they use no TLS; give the " +
-      "server's private_key.pem if they have its public key in a file",
+    text:
+      "The RSA key (PEM) for the passwords of clients without TLS; name the backend's private_key.pem here if the " +
+      "clients have the backend's public key in a file",
     since: "0.9",
   },
   {
     name: "data-dir",
     type: "path",
     placeholder: "DIR",
-    defaultText: "the user's data folder",
-    text: "Where the certificate and the keys are kept that the program makes itself",
+    defaultText: "mysql-proxy in the user's data folder, such as ~/.local/share/mysql-proxy",
+    text: "The folder of the certificate and keys that the program makes itself",
     since: "0.9",
   },
 ]);

@@ -22,7 +22,7 @@ export const options = defineOptions([
     type: "list",
     default: ["127.0.0.1:3306"],
     placeholder: "HOST[:PORT]",
-    text: "The read/write backends, in order",
+    text: "The read/write backends; a client goes to the one with the fewest connections",
     since: "0.5",
     positional: true,
   },
@@ -76,7 +76,10 @@ export const options = defineOptions([
     type: "list",
     default: ["preferred"],
     placeholder: "[ADDRESS=]MODE",
-    text: "TLS towards the backends: disabled, preferred, required, verify-ca, verify-identity, as-client",
+    text:
+      "TLS towards the backends: disabled, preferred (where offered), required, verify-ca (required, with a certificate " +
+      "that a CA in --backend-ssl-ca has signed), verify-identity (and that is for this host), as-client (where the " +
+      "client uses it); with ADDRESS= for one backend only, as in db1:3306=verify-ca",
     since: "0.9",
   },
   {
@@ -84,9 +87,9 @@ export const options = defineOptions([
     type: "path-list",
     keyed: true,
     default: [],
-    defaultText: "the CAs that browsers trust",
+    defaultText: "the public CAs, as browsers know them",
     placeholder: "[ADDRESS=]FILE",
-    text: "Whom verify-ca and verify-identity trust (PEM)",
+    text: "The CAs that verify-ca and verify-identity trust (PEM)",
     since: "0.9",
   },
   {
@@ -95,7 +98,7 @@ export const options = defineOptions([
     keyed: true,
     default: [],
     placeholder: "[ADDRESS=]FILE",
-    text: "The certificate to show to backends (PEM); needs --backend-ssl-key",
+    text: "The certificate to show to backends that ask for one (PEM); needs --backend-ssl-key",
     since: "0.9",
   },
   {
@@ -113,7 +116,7 @@ export const options = defineOptions([
     default: [],
     defaultText: "the host of the backend's address",
     placeholder: "[ADDRESS=]NAME",
-    text: "The name that a backend is told (SNI) and that its certificate must be for",
+    text: "The name to ask a backend for (SNI), and that verify-identity looks for in its certificate",
     since: "0.9",
   },
   {
@@ -121,7 +124,7 @@ export const options = defineOptions([
     type: "list",
     default: ["zlib", "zstd", "uncompressed"],
     placeholder: "NAME,...",
-    text: "What clients may compress with: zlib, zstd; uncompressed alone for nothing",
+    text: "The compression that clients are offered: zlib, zstd; give uncompressed alone to offer none",
     since: "0.9",
   },
   {
@@ -129,7 +132,8 @@ export const options = defineOptions([
     type: "list",
     default: ["uncompressed"],
     placeholder: "[ADDRESS=]NAME",
-    text: "What to compress with towards the backends, the best first: zlib, zstd, uncompressed",
+    text:
+      "The compression towards the backends, the first that a backend offers: zlib, zstd; uncompressed alone for none",
     since: "0.9",
   },
   {
@@ -137,15 +141,18 @@ export const options = defineOptions([
     type: "list",
     default: [],
     placeholder: "NETWORK,...",
-    text: "Who may tell the client's address by the PROXY protocol: 10.0.0.0/8, ::1, localhost, unix, *",
+    text: "The balancers in front of the proxy whose PROXY protocol headers (v1, v2) are believed: networks such as " +
+      "10.0.0.0/8, addresses, localhost, unix (Unix sockets), * (everybody)",
     since: "0.9",
   },
   {
     name: "backend-proxy-protocol",
     type: "list",
     default: [],
+    defaultText: "none",
     placeholder: "[ADDRESS=]VERSION",
-    text: "Tell backends the client's address by the PROXY protocol: v1, v2, none",
+    text: "Tell backends the client's address with a header of the PROXY protocol: v1, v2, none; for backends that " +
+      "expect it only, such as MariaDB with proxy_protocol_networks",
     since: "0.9",
   },
   {
