@@ -26,7 +26,31 @@ Deno.test("README.md describes every room that is there", async () => {
   }
 });
 
-Deno.test("README.md shows a TOML file that parses", () => {
-  const [, toml = ""] = /```toml\n([\s\S]*?)```/.exec(readme) ?? [];
-  assert("mysql-proxy" in parse(toml));
+Deno.test("README.md shows TOML files that parse, with options that exist", () => {
+  const files = [...readme.matchAll(/```toml\n([\s\S]*?)```/g)];
+  assert(files.length > 1);
+  for (const [, text = ""] of files) {
+    const { "mysql-proxy": group } = parse(text);
+    assert(typeof group === "object" && group !== null, `There is no group in ${text}`);
+    for (const name of Object.keys(group)) assert(isOption(name), `There is no option "${name}"`);
+  }
 });
+
+Deno.test("README.md starts the proxy with options that exist", () => {
+  const commands = [...readme.matchAll(/^npx -y deno task start (.*)$/gm)].map(([, words = ""]) => words);
+  const named = commands.flatMap((words) => [...words.matchAll(/--([a-z-]+)/g)].map(([, name = ""]) => name));
+  assert(named.length > 5);
+  for (const name of named) assert(isOption(name), `There is no option "${name}"`);
+});
+
+Deno.test("README.md links to headings that exist", () => {
+  const headings = [...readme.matchAll(/^#+ (.*)$/gm)].map(([, text = ""]) => text.toLowerCase().replaceAll(" ", "-"));
+  const links = [...readme.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor = ""]) => anchor);
+  assert(links.length > 0);
+  for (const anchor of links) assert(headings.includes(anchor), `There is no heading for "#${anchor}"`);
+});
+
+/** Whether the README's table, which another test compares with the program, has the option. */
+function isOption(name: string): boolean {
+  return new RegExp(`^\\| \`(-\\S, )?--${name}[=\`]`, "m").test(readme);
+}
