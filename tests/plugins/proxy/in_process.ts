@@ -10,6 +10,7 @@ import { options, type ProxyValues } from "../../../plugins/proxy/options.ts";
 import { ProxyThread } from "../../../plugins/proxy/thread_half.ts";
 import type { TlsValues } from "../../../lib/net/tls_options.ts";
 import { holdTempDir } from "../../servers/leash.ts";
+import { freePort } from "../../servers/port.ts";
 
 /** The options that differ from their defaults. */
 export type LocalOptions = Partial<ProxyValues & TlsValues>;
@@ -46,7 +47,9 @@ export async function startLocal(changed: LocalOptions): Promise<LocalProxy> {
     values.set(option.name, "default" in option ? option.default : undefined);
   }
   values.set("data-dir", await dataFolder());
-  values.set("proxy-address", ["127.0.0.1:0"]);
+  // Not 0: all listeners of a process that ask for 127.0.0.1:0 share one socket, also those of another proxy.
+  const port = freePort();
+  values.set("proxy-address", [`127.0.0.1:${port}`]);
   for (const [name, value] of Object.entries(changed)) values.set(name, value);
   const records: LogRecord[] = [];
   const log: Log = {
@@ -63,7 +66,6 @@ export async function startLocal(changed: LocalOptions): Promise<LocalProxy> {
     wakeOthers: () => {},
   });
   await main.ready?.();
-  const port = Number(/listening on port \S+:(\d+)/.exec(text(records))?.[1]);
   return {
     port,
     records,
