@@ -9,7 +9,8 @@
 import { formatAddress } from "./address.ts";
 import { type SocketHandle, type SocketIo, socketIo } from "./socket_io.ts";
 import type { TlsContext } from "./tls_context.ts";
-import { TlsEngine, type TlsPeer } from "./tls_engine.ts";
+import type { TlsEngine, TlsPeer } from "./tls_engine.ts";
+import { openTlsEngine } from "./tls_provider.ts";
 import { turn } from "./turn.ts";
 
 /** What a stream does with the bytes it reads. */
@@ -180,7 +181,7 @@ export class Stream {
    */
   write(view: Uint8Array): Promise<void> {
     if (this.#state !== "open" || this.#writeFailed !== undefined) return this.#lastWrite;
-    return this.#writeRaw(this.#tls === undefined ? view : this.#tls.seal(view));
+    return this.#writeRaw(this.#tls === undefined ? view : this.#tls.seal(view, this.#writing === 0));
   }
 
   #writeRaw(view: Uint8Array): Promise<void> {
@@ -231,7 +232,7 @@ export class Stream {
    */
   secure(context: TlsContext, first: Uint8Array, settled: (outcome: TlsOutcome) => void): void {
     let secured = false;
-    const tls: TlsEngine = new TlsEngine(context, {
+    const tls: TlsEngine = openTlsEngine(context, {
       send: (encrypted) => {
         if (this.#state === "open" && this.#writeFailed === undefined) this.#writeRaw(encrypted);
       },

@@ -3,16 +3,20 @@
  *
  * @module
  */
-import { createSecureContext, type SecureContext } from "node:tls";
-import { NetError } from "./net_error.ts";
-
 /** How closely a server's certificate is looked at; the names are those of MySQL's `--ssl-mode`. */
 export type Verification = "none" | "ca" | "identity";
 
+/** What both sides may have; all PEM. */
+interface Credentials {
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** Whom to trust; for a client that has none it is whom browsers trust. */
+  readonly ca: string | undefined;
+}
+
 /** The side that has been asked for TLS. */
-export interface ServerTlsContext {
+export interface ServerTlsContext extends Credentials {
   readonly role: "server";
-  readonly secureContext: SecureContext;
   /** Whether clients are asked for a certificate; one that is shown must be good. */
   readonly asksForCertificate: boolean;
   /** Whether they must show one. */
@@ -20,9 +24,8 @@ export interface ServerTlsContext {
 }
 
 /** The side that asks for TLS. */
-export interface ClientTlsContext {
+export interface ClientTlsContext extends Credentials {
   readonly role: "client";
-  readonly secureContext: SecureContext;
   readonly verification: Verification;
   /** The name that the certificate must be for, and the name that the server is told (SNI) unless it is an address. */
   readonly serverName: string | undefined;
@@ -50,45 +53,21 @@ export interface ClientTlsOptions {
   readonly key?: string;
 }
 
-/**
- * The context of a server.
- *
- * @throws {NetError} `bad-certificate` if certificate and key are none, or do not fit.
- */
+/** The context of a server. Its certificate is not looked at, see `checkTlsContext`. */
 export function serverTlsContext(options: ServerTlsOptions): ServerTlsContext {
   const { cert, key, ca } = options;
   return {
     role: "server",
-    secureContext: contextOf({ cert, key, ...(ca === undefined ? {} : { ca }) }),
+    cert,
+    key,
+    ca,
     asksForCertificate: ca !== undefined,
     requiresCertificate: options.requireClientCert ?? false,
   };
 }
 
-/**
- * The context of a client.
- *
- * @throws {NetError} `bad-certificate` if a certificate or key is none, or they do not fit.
- */
+/** The context of a client. Its certificates are not looked at, see `checkTlsContext`. */
 export function clientTlsContext(options: ClientTlsOptions): ClientTlsContext {
-  const { ca, cert, key } = options;
-  return {
-    role: "client",
-    secureContext: contextOf({
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-    }),
-    verification: options.verification,
-    serverName: options.serverName,
-  };
-}
-
-function contextOf(options: { readonly ca?: string; readonly cert?: string; readonly key?: string }): SecureContext {
-  try {
-    return createSecureContext(options);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new NetError("bad-certificate", `Cannot use this certificate and key: ${reason}`, { cause });
-  }
+  const { ca, cert, key, verification, serverName } = options;
+  return { role: "client", cert, key, ca, verification, serverName };
 }

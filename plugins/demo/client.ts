@@ -8,7 +8,7 @@ import { parseAddress, resolveAddress } from "../../lib/net/address.ts";
 import { connect } from "../../lib/net/connect.ts";
 import type { Stream } from "../../lib/net/stream.ts";
 import { clientTlsContext } from "../../lib/net/tls_context.ts";
-import { tlsAvailable, type TlsPeer } from "../../lib/net/tls_engine.ts";
+import { tlsAvailable, type TlsPeer } from "../../lib/net/tls_provider.ts";
 import { parseAuthMoreData, parseAuthSwitchRequest } from "../../lib/protocol/auth_switch.ts";
 import type { BinaryValue } from "../../lib/protocol/binary_value.ts";
 import { parseBinaryRow } from "../../lib/protocol/binary_row.ts";

@@ -6,7 +6,7 @@
 import { X509Certificate } from "node:crypto";
 import { loadServerTls } from "../../lib/net/server_certificate.ts";
 import { type ServerTlsContext, serverTlsContext, type ServerTlsOptions } from "../../lib/net/tls_context.ts";
-import { tlsAvailable } from "../../lib/net/tls_engine.ts";
+import { tlsAvailable } from "../../lib/net/tls_provider.ts";
 import type { TlsValues } from "../../lib/net/tls_options.ts";
 import type { Log } from "../../lib/plugin/mod.ts";
 

@@ -5,7 +5,7 @@
  */
 import type { BackendTls } from "../../lib/core/login_policy.ts";
 import { checkKeyMode, parseCertificates, parseKeyPair, readPemFile } from "../../lib/net/pem.ts";
-import { tlsAvailable } from "../../lib/net/tls_engine.ts";
+import { checkTlsContext, tlsAvailable } from "../../lib/net/tls_provider.ts";
 import { clientTlsContext, type ClientTlsOptions } from "../../lib/net/tls_context.ts";
 import type { Log } from "../../lib/plugin/mod.ts";
 import { COMPRESSION_ALGORITHMS, type CompressionAlgorithm } from "../../lib/protocol/mod.ts";
@@ -106,7 +106,7 @@ function choose<Value>(option: string, text: string, known: Readonly<Record<stri
 
 /** Certificates and keys are looked at once at start, so that a bad one is no surprise to the first client. */
 function checked(options: ClientTlsOptions): ClientTlsOptions {
-  if (tlsAvailable()) clientTlsContext(options);
+  if (tlsAvailable()) checkTlsContext(clientTlsContext(options));
   return options;
 }
 

@@ -16,7 +16,7 @@ import { type Address, formatAddress, parseAddress, resolveAddress } from "../..
 import { Networks } from "../../lib/net/network.ts";
 import { loadPasswordKeys } from "../../lib/net/password_keys.ts";
 import { loadServerTls, type ServerTls } from "../../lib/net/server_certificate.ts";
-import { tlsAvailable } from "../../lib/net/tls_engine.ts";
+import { tlsAvailable } from "../../lib/net/tls_provider.ts";
 import type { TlsValues } from "../../lib/net/tls_options.ts";
 import type { Log } from "../../lib/plugin/mod.ts";
 import { type BackendTerms, type HostedBackend, prepareBackendTerms, readAlgorithms } from "./backend_terms.ts";

@@ -10,6 +10,7 @@ import {
   type ServerTlsContext,
   serverTlsContext,
 } from "../../lib/net/tls_context.ts";
+import { checkTlsContext } from "../../lib/net/tls_provider.ts";
 import { WatchedFiles } from "../../lib/net/watched_files.ts";
 import type { Log } from "../../lib/plugin/mod.ts";
 import type { Setup } from "./setup.ts";
@@ -54,7 +55,9 @@ export class ThreadTls {
     try {
       if (!await this.#files.changed()) return;
       const renewed = await reloadServerTls(source);
-      this.#server = serverTlsContext(renewed);
+      const context = serverTlsContext(renewed);
+      checkTlsContext(context);
+      this.#server = context;
       this.#source = renewed;
       this.#log.write("message", `New TLS certificate for clients, SHA-256 ${renewed.fingerprint}`);
     } catch (error) {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Client, ClientError } from "../../../plugins/demo/client.ts";
-import { tlsAvailable } from "../../../lib/net/tls_engine.ts";
+import { tlsAvailable } from "../../../lib/net/tls_provider.ts";
 import { Capability } from "../../../lib/protocol/capability.ts";
 import { parseHandshake } from "../../../lib/protocol/handshake.ts";
 import { parseErr } from "../../../lib/protocol/err.ts";

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { createConnection as mysql2Connect } from "mysql2/promise";
 import mysql2 from "mysql2";
 import { makeSelfSigned } from "../../../lib/net/self_signed.ts";
-import { tlsAvailable } from "../../../lib/net/tls_engine.ts";
+import { tlsAvailable } from "../../../lib/net/tls_provider.ts";
 import { Capability } from "../../../lib/protocol/capability.ts";
 import { COMPRESSION_ALGORITHMS } from "../../../lib/protocol/compression.ts";
 import { parseErr } from "../../../lib/protocol/err.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { makeSelfSigned } from "../../../lib/net/self_signed.ts";
-import { tlsAvailable } from "../../../lib/net/tls_engine.ts";
+import { tlsAvailable } from "../../../lib/net/tls_provider.ts";
 import { DemoServers } from "../../../plugins/demo/demo_servers.ts";
 import { newDemoTls } from "../../../plugins/demo/tls.ts";
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { tlsAvailable } from "../../../lib/net/tls_engine.ts";
+import { tlsAvailable } from "../../../lib/net/tls_provider.ts";
 import { paint, table, widthOf } from "../../../plugins/demo/terminal.ts";
 import { run } from "../../servers/run_program.ts";
 
