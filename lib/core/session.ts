@@ -10,6 +10,7 @@
 import {
   Command,
   CompressedChannel,
+  concat,
   encodeErr,
   encodePacket,
   ErrorNumber,
@@ -24,6 +25,7 @@ import type { Effects, Side } from "./effects.ts";
 import { Lifecycle } from "./lifecycle.ts";
 import { type Compression, Login } from "./login.ts";
 import { LoginDialogue, type LoginHost, type TlsResult } from "./login_dialogue.ts";
+import { Numbering } from "./numbering.ts";
 import type { BackendPolicy, LoginPolicy } from "./login_policy.ts";
 import { type Refusal, unknown } from "./refusal.ts";
 import { EVENT_NUMBER, type State, STATE_NUMBER } from "./state.ts";
@@ -63,6 +65,8 @@ export class Session implements PacketVisitor {
   #conversation: Conversation | undefined;
   #clientChannel: CompressedChannel | undefined;
   #serverChannel: CompressedChannel | undefined;
+  /** There if a side compresses. */
+  #numbering: Numbering | undefined;
   /** There if a change of user has to be translated. */
   #changeUserTerms: ChangeUserTerms | undefined;
   #changeUser: ChangeUser | undefined;
@@ -290,6 +294,7 @@ export class Session implements PacketVisitor {
     this.#conversation = conversation;
     this.#clientChannel = channel(login.compression.client);
     this.#serverChannel = channel(login.compression.server);
+    if (this.#clientChannel ?? this.#serverChannel) this.#numbering = new Numbering(conversation);
     this.#changeUserTerms = login.changeUserTerms;
     this.#username = login.username;
     this.#threadId = login.threadId;
@@ -334,16 +339,23 @@ export class Session implements PacketVisitor {
 
   #fromClient(conversation: Conversation, chunk: Uint8Array): void {
     if (!this.#serverOpen || !this.#clientOpen) return;
-    if (this.#serverChannel === undefined) this.#effects.send("server", chunk);
-    else this.#toServer(chunk, conversation.commands.atBoundary && chunk[3] === 0);
-    conversation.commands.walk(chunk);
+    if (this.#numbering === undefined) {
+      this.#effects.send("server", chunk);
+      conversation.commands.walk(chunk);
+    } else {
+      const { commands, tracker } = conversation;
+      const newCommand = commands.atBoundary && !tracker.inExchange && !tracker.wantsLocalInfile;
+      this.#numbering.fromClient(chunk);
+      this.#toServer(chunk, newCommand);
+    }
   }
 
   /** For the conversation alone: a packet of the client has gone by. */
   packet(bytes: Uint8Array, start: number, end: number): void {
     const { tracker } = this.#conversation!;
     if (this.#life.number === READ_LOCAL_INFILE_DATA) return this.#filePacket(tracker, start === end);
-    if (tracker.inExchange || this.#life.number === CLOSE_SERVER) return;
+    if (tracker.inExchange) return tracker.exchanged();
+    if (this.#life.number === CLOSE_SERVER) return;
     const command = start < end ? bytes[start]! : Command.COM_SLEEP;
     tracker.expect(command);
     this.#on(ON.command);
@@ -360,8 +372,17 @@ export class Session implements PacketVisitor {
 
   #fromServer(conversation: Conversation, chunk: Uint8Array): void {
     if (!this.#clientOpen) return;
-    this.#toClient(chunk);
-    conversation.responses.walk(chunk);
+    if (this.#numbering === undefined) {
+      this.#effects.send("client", chunk);
+      conversation.responses.walk(chunk);
+    } else {
+      this.#numbering.fromServer(chunk);
+      this.#toClient(chunk);
+    }
+    this.#afterResponse(conversation);
+  }
+
+  #afterResponse(conversation: Conversation): void {
     if (this.#life.number !== READ_QUERY_RESULT && this.#life.number !== READ_LOCAL_INFILE_RESULT) return;
     const { tracker } = conversation;
     this.#on(ON.result);
@@ -389,7 +410,7 @@ export class Session implements PacketVisitor {
   /** Begins a change of user if `chunk` does; returns the bytes to go on with, `undefined` for too few to tell. */
   #lookForChange(conversation: Conversation, chunk: Uint8Array): Uint8Array | undefined {
     if (this.#life.number !== READ_QUERY || !conversation.commands.atBoundary) return chunk;
-    const whole = this.#head === undefined ? chunk : Uint8Array.of(...this.#head, ...chunk);
+    const whole = this.#head === undefined ? chunk : concat(this.#head, chunk);
     const empty = whole.length === HEADER_LENGTH && whole[0] === 0 && whole[1] === 0 && whole[2] === 0;
     if (whole.length <= HEADER_LENGTH && !empty) {
       this.#head = whole.slice();
@@ -430,8 +451,14 @@ export class Session implements PacketVisitor {
           this.#changeUserTerms = change.terms;
           this.#changeUser = undefined;
         }
-        this.#fromServer(conversation, change.packetFor("client", step.payload));
+        this.#deliver(conversation, change.packetFor("client", step.payload));
     }
+  }
+
+  #deliver(conversation: Conversation, packet: Uint8Array): void {
+    this.#toClient(packet);
+    conversation.responses.walk(packet);
+    this.#afterResponse(conversation);
   }
 
   // --- the end
@@ -478,7 +505,7 @@ export class Session implements PacketVisitor {
   #sendError({ errorNumber, sqlState, text }: Refusal): void {
     const sequenceId = this.#conversation === undefined
       ? this.#dialogue?.login.nextSequenceId("client")
-      : this.#conversation.nextSequenceId;
+      : this.#changeUser?.nextSequenceId("client") ?? this.#conversation.nextSequenceId;
     if (sequenceId !== undefined) {
       const error = encodeErr({ errorNumber, message: text, ...(sqlState === undefined ? {} : { sqlState }) });
       this.#toClient(encodePacket(error, sequenceId));

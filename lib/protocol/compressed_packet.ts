@@ -15,6 +15,7 @@ import {
   MAX_COMPRESSION_LEVEL,
   requireAlgorithm,
 } from "./compression.ts";
+import { concat } from "./concat.ts";
 import { ProtocolError } from "./error.ts";
 import { readUint24, writeUint24 } from "./integer.ts";
 import { MAX_PAYLOAD } from "./packet.ts";
@@ -29,18 +30,6 @@ export const MIN_COMPRESS_LENGTH = 50;
 export interface CompressedChannelOptions {
   /** Effort, 1 to 9 for zlib (6 if missing) and 1 to 22 for zstd (3 if missing). */
   readonly level?: number;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  if (parts.length === 1 && only) return only;
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    joined.set(part, at);
-    at += part.length;
-  }
-  return joined;
 }
 
 /**
@@ -112,7 +101,7 @@ export class CompressedChannel {
       if (plain.length > 0) parts.push(plain);
       if (this.#missing === 0) this.#headerFilled = 0;
     }
-    return concat(parts);
+    return concat(...parts);
   }
 
   /** Takes compressed data of the current packet; returns what it inflates to once it is complete. */
@@ -146,7 +135,7 @@ export class CompressedChannel {
     for (let at = 0; at < bytes.length; at += MAX_PAYLOAD) {
       parts.push(this.#encodePacket(bytes.subarray(at, at + MAX_PAYLOAD)));
     }
-    return concat(parts);
+    return concat(...parts);
   }
 
   #encodePacket(plain: Uint8Array): Uint8Array {

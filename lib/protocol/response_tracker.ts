@@ -201,6 +201,11 @@ export class ResponseTracker implements PacketVisitor {
     this.started = false;
   }
 
+  /** The client has sent a packet that belongs to the exchange at hand. */
+  exchanged(): void {
+    if (this.#phase === Phase.authentication) this.started = false;
+  }
+
   /** The client has sent the empty packet that ends its local file; the server's verdict follows. */
   localInfileSent(): void {
     if (this.#phase !== Phase.localInfile) return;

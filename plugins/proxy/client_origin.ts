@@ -9,7 +9,13 @@
  */
 import type { Networks } from "../../lib/net/network.ts";
 import type { Stream } from "../../lib/net/stream.ts";
-import { encodeProxyHeader, parseProxyHeader, ProtocolError, type ProxyEndpoint } from "../../lib/protocol/mod.ts";
+import {
+  concat,
+  encodeProxyHeader,
+  parseProxyHeader,
+  ProtocolError,
+  type ProxyEndpoint,
+} from "../../lib/protocol/mod.ts";
 
 /** How long a trusted peer has for its header, in milliseconds, before it is taken for a client of its own. */
 const GRACE_MS = 500;
@@ -76,7 +82,7 @@ export class ClientOrigin {
    *   As packets these bytes would announce megabytes, and be waited for.
    */
   take(chunk: Uint8Array): Uint8Array {
-    const bytes = this.#bytes.length === 0 ? chunk.slice() : Uint8Array.of(...this.#bytes, ...chunk);
+    const bytes = this.#bytes.length === 0 ? chunk.slice() : concat(this.#bytes, chunk);
     if (!this.#trusted && bytes.length >= TELLING_LENGTH && isProxyHeader(bytes)) {
       throw new ProtocolError(
         "malformed",

@@ -3,6 +3,7 @@ import type { BackendPolicy, LoginPolicy } from "../../lib/core/login_policy.ts"
 import {
   Capability,
   CompressedChannel,
+  concat,
   decryptPassword,
   encodeAuthNextFactor,
   encodeAuthSwitchRequest,
@@ -18,7 +19,6 @@ import {
 import {
   CAPABILITIES,
   command,
-  concat,
   type Effect,
   errorIn,
   greeting,
@@ -522,4 +522,79 @@ Deno.test("COM_CHANGE_USER is translated where the two sides are reached in diff
       assertEquals(book.take(), [{ to: "client", bytes: hex(packet("00000002000000", 1)) }]);
     }
   }
+});
+
+Deno.test("COM_CHANGE_USER that is refused half-way gets an ERR with the number that the client expects", () => {
+  const play = new Play("plain", "tls");
+  play.logIn("caching_sha2_password", new Uint8Array(32));
+  play.serverSays("0103").sent("client");
+  play.serverSays("00000002000000").sent("client");
+  const { book } = play;
+  const begin = concat(encodeText("\x11bob\0\0db\0\x21\0caching_sha2_password\0"));
+  book.say("client", encodePacket(begin, 0)).say("server", packet("0104", 1)).say("client", packet("02", 2));
+  book.take();
+  const clear = encodeAuthSwitchRequest({ kind: "plugin", pluginName: "mysql_clear_password", data: new Uint8Array() });
+  book.say("server", encodePacket(clear, 2));
+  const [error] = book.take();
+  assertEquals(errorIn(error).errorNumber, 3159);
+  assertEquals(errorIn(error).sequenceId, 4);
+});
+
+Deno.test("Session takes a command of megabytes although a change of user would be translated", () => {
+  const play = new Play("plain", "tls");
+  play.logIn("caching_sha2_password", new Uint8Array(32));
+  play.serverSays("00000002000000").sent("client");
+  const query = encodePacket(new Uint8Array(2_000_000).fill(3), 0);
+  play.book.say("client", query.subarray(0, 3)).say("client", query.subarray(3));
+  const sent = play.book.take().map((effect) => "to" in effect && effect.to === "server" ? effect.bytes.length / 2 : 0);
+  assertEquals(sent, [query.length]);
+});
+
+Deno.test("Session numbers packets anew where a side compresses", () => {
+  const zlib = Capability.CLIENT_COMPRESS;
+  const logIn = (client: boolean, server: boolean) => {
+    const terms = policy("plain", { clientCompression: ["zlib"] }, { compression: server ? ["zlib"] : [] });
+    const play = new Play("plain", "plain", terms, CAPABILITIES | zlib);
+    play.sent("client");
+    const capabilities = client ? CAPABILITIES | zlib : CAPABILITIES;
+    play.clientSays(responseOf("caching_sha2_password", new Uint8Array(32), capabilities));
+    play.sent("server");
+    play.serverSays("00000002000000").sent("client");
+    return play.book;
+  };
+  const bytesOf = (effects: readonly Effect[]) =>
+    concat(...effects.map((effect) => "to" in effect ? unhex(effect.bytes) : new Uint8Array()));
+
+  // A long command as the mariadb client sends it: its second part has the number 0 as well.
+  let book = logIn(true, false);
+  const long = encodePacket(new Uint8Array(0xffffff + 5).fill(3), 0);
+  const second = 4 + 0xffffff;
+  assertEquals(long[second + 3], 1);
+  long[second + 3] = 0;
+  const near = new CompressedChannel("zlib");
+  // Not through the list of effects: that many bytes take seconds as hexadecimal digits.
+  const { send } = book;
+  let passed = new Uint8Array();
+  book.send = (_to, bytes) => passed = bytes.slice();
+  book.say("client", near.encode(long, true));
+  assertEquals([passed.length, passed[3], passed[second + 3]], [long.length, 0, 1]);
+  book.send = send;
+  book.say("server", packet("00000002000000", 2));
+  assertEquals(near.decode(bytesOf(book.take()))[3], 2);
+
+  // A server goes on from the number of the compressed packet; the client counts as it always does.
+  book = logIn(false, true);
+  const far = new CompressedChannel("zlib");
+  for (let round = 0; round < 2; round++) {
+    book.say("client", command(3, "SELECT 1"));
+    far.decode(bytesOf(book.take()));
+    book.say("server", far.encode(packet("00000002000000", 77), false));
+    assertEquals(bytesOf(book.take())[3], 1);
+  }
+  // Two commands at once, the second before the first is answered.
+  book.say("client", concat(command(3, "SELECT 1"), command(3, "SELECT 2")));
+  far.decode(bytesOf(book.take()));
+  book.say("server", far.encode(concat(packet("00000002000000", 5), packet("00000002000000", 6)), false));
+  const answers = bytesOf(book.take());
+  assertEquals([answers[3], answers[11 + 3]], [1, 1]);
 });

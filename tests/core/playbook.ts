@@ -131,10 +131,6 @@ export function command(byte: number, text = ""): Uint8Array {
   return encodePacket(Uint8Array.of(byte, ...new TextEncoder().encode(text)), 0);
 }
 
-export function concat(...parts: Uint8Array[]): Uint8Array {
-  return Uint8Array.of(...parts.flatMap((part) => [...part]));
-}
-
 export const CAPABILITIES = Capability.CLIENT_LONG_PASSWORD | Capability.CLIENT_PROTOCOL_41 |
   Capability.CLIENT_SECURE_CONNECTION | Capability.CLIENT_PLUGIN_AUTH | Capability.CLIENT_TRANSACTIONS |
   Capability.CLIENT_MULTI_RESULTS;

@@ -2,11 +2,17 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import type { Side } from "../../lib/core/effects.ts";
 import { BackendState } from "../../lib/core/backends.ts";
-import { Capability, Command, encodePacket, parseHandshake, parseHandshakeResponse } from "../../lib/protocol/mod.ts";
+import {
+  Capability,
+  Command,
+  concat,
+  encodePacket,
+  parseHandshake,
+  parseHandshakeResponse,
+} from "../../lib/protocol/mod.ts";
 import {
   CAPABILITIES,
   command,
-  concat,
   errorIn,
   greeting,
   hex,

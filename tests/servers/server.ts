@@ -116,6 +116,8 @@ export class Server implements ServerInfo {
       `--datadir=${folder}/data`,
       `--socket=${folder}/socket`,
       `--pid-file=${folder}/pid`,
+      // MariaDB removes the temporary tables of other servers in the same folder when it starts.
+      `--tmpdir=${folder}`,
       `--log-error=${folder}/server.log`,
       `--port=${this.port}`,
       ...SHARED_OPTIONS,
