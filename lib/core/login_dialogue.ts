@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ERR_HEADER, ErrorNumber, HEADER_LENGTH, ProtocolError } from "../protocol/mod.ts";
+import { ERR_HEADER, ErrorNumber, HEADER_LENGTH, isSslRequest, ProtocolError } from "../protocol/mod.ts";
 import type { AuthStep } from "./authentication.ts";
 import type { Effects, Side } from "./effects.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -34,6 +34,11 @@ export interface LoginHost {
   clientLost(): void;
 }
 
+/** An ERR packet that the client cannot take yet: ours, or the server's. */
+type Pending =
+  | { readonly kind: "refusal"; readonly refusal: Refusal }
+  | { readonly kind: "error"; readonly payload: Uint8Array };
+
 const NOTHING = new Uint8Array(0);
 
 /** One login of one client, with one server after the other if need be. */
@@ -42,14 +47,33 @@ export class LoginDialogue {
   readonly #life: Lifecycle;
   readonly #effects: Effects;
   readonly #host: LoginHost;
-  /** What to answer to the login packet of a client whose certificate is bad or missing. */
-  #distrust: Refusal | undefined;
+  /** What the client will be told when it has sent its login packet. */
+  #pending: Pending | undefined;
 
   constructor(login: Login, life: Lifecycle, effects: Effects, host: LoginHost) {
     this.login = login;
     this.#life = life;
     this.#effects = effects;
     this.#host = host;
+  }
+
+  /**
+   * Keeps a refusal until the client has sent its login packet, if that is what it is about to do: it does so in any case,
+   * and takes no answer whose number does not come after that.
+   *
+   * @returns whether it is kept.
+   */
+  defer(refusal: Refusal): boolean {
+    if (this.#life.state !== "READ_AUTH" && this.#life.state !== "SECURE_CLIENT") return false;
+    this.#pending ??= { kind: "refusal", refusal };
+    return true;
+  }
+
+  #sayPending(pending: Pending): void {
+    if (pending.kind === "refusal") return this.#host.refuse(pending.refusal);
+    this.#life.on(ON.auth_result);
+    this.#take({ kind: "to-client", payload: pending.payload, then: "refused" });
+    this.#host.end();
   }
 
   /** Takes bytes of a side; returns how many belonged to the login. */
@@ -97,12 +121,13 @@ export class LoginDialogue {
 
   #fromServer(packet: Uint8Array): void {
     if (this.#life.state === "READ_HANDSHAKE") return this.#greeting(packet);
-    // Before the client has been heard a server can only refuse; it may also be somebody who speaks in its name before TLS.
-    if (this.#life.state === "READ_AUTH" && packet[HEADER_LENGTH] !== ERR_HEADER) {
-      throw new ProtocolError("out-of-order", "it spoke out of turn");
+    if (this.#life.state === "READ_AUTH" || this.#life.state === "SECURE_CLIENT") {
+      // Before the client has been heard a server can only refuse; it may also be somebody who speaks in its name before
+      // TLS.
+      if (packet[HEADER_LENGTH] !== ERR_HEADER) throw new ProtocolError("out-of-order", "it spoke out of turn");
+      this.#pending ??= { kind: "error", payload: packet.slice(HEADER_LENGTH) };
+      return;
     }
-    // Nothing can be said to a client in the middle of its handshake; the server is about to close.
-    if (this.#life.state === "SECURE_CLIENT") return;
     const step = this.login.exchange("server", packet);
     if (step.kind === "refuse") return this.#host.refuse(step.refusal);
     this.#life.on(ON.auth_result);
@@ -136,8 +161,8 @@ export class LoginDialogue {
       }
       return false;
     }
-    if (this.#distrust !== undefined) {
-      this.#host.refuse(this.#distrust);
+    if (this.#pending !== undefined && !isSslRequest(packet.subarray(HEADER_LENGTH))) {
+      this.#sayPending(this.#pending);
       return false;
     }
     const answer = this.login.begin(packet);
@@ -186,12 +211,11 @@ export class LoginDialogue {
     this.#life.on(ON.secured);
     if (result.kind === "distrusted") {
       this.#effects.report("info", `A client was refused: ${result.reason}`);
-      // It sends its login packet in any case, and takes no answer that does not come after that.
-      this.#distrust = {
+      this.defer({
         errorNumber: ErrorNumber.ER_ACCESS_DENIED_ERROR,
         sqlState: "28000",
         text: `(proxy) ${result.reason}, give one with --ssl-cert and --ssl-key`,
-      };
+      });
     }
   }
 

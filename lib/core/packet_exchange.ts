@@ -31,10 +31,12 @@ export class PacketExchange {
    * Takes bytes of a side up to the end of a packet.
    *
    * @returns where it stopped, and the packet with its header if it is whole.
-   * @throws {ProtocolError} `too-large` for a packet that no login has.
+   * @throws {ProtocolError} `too-large` for a packet that no login has, `out-of-order` for one of the client that has
+   *   not the number it should have: it is something else than MySQL's protocol, such as a balancer's header.
    */
   collect(from: Side, chunk: Uint8Array, at: number): { readonly at: number; readonly packet: Uint8Array | undefined } {
-    const collected = this.#collectors[from].collect(chunk, at);
+    const expected = from === "client" ? this.nextSequenceId(from) : undefined;
+    const collected = this.#collectors[from].collect(chunk, at, expected);
     if (collected.packet !== undefined) this.#sequence[from] = collected.packet[3]!;
     return collected;
   }

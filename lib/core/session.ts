@@ -111,9 +111,9 @@ export class Session implements PacketVisitor {
     return !this.#clientOpen && !this.#serverOpen;
   }
 
-  /** Whether the connection to a server stands and the client is not logged in yet. */
+  /** Whether a server has been connected and the client is not logged in yet. */
   get loggingIn(): boolean {
-    return this.#conversation === undefined && this.#serverOpen;
+    return this.#dialogue !== undefined && this.#clientOpen && this.#life.number > STATE_NUMBER.CONNECT_SERVER;
   }
 
   /** Whether the client is logged in and nothing is under way in either direction. */
@@ -487,11 +487,12 @@ export class Session implements PacketVisitor {
     }
     const doing = this.#conversation === undefined ? "login" : "query";
     this.#effects.report("warning", `Backend ${name} went away during a ${doing}: ${reason}`);
-    this.#refuse({
+    const refusal: Refusal = {
       errorNumber: ErrorNumber.CR_SERVER_LOST,
       sqlState: "08S01",
       text: `(proxy) lost connection to backend ${name} during ${doing}`,
-    });
+    };
+    if (this.#dialogue?.defer(refusal) !== true) this.#refuse(refusal);
   }
 
   /** Sends an ERR packet, where the client can understand one, and closes both sides. */

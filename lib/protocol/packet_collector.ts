@@ -28,15 +28,24 @@ export class PacketCollector {
   /**
    * Takes bytes from `chunk[at..]` up to the end of the current packet, not beyond.
    *
+   * @param sequenceId what the header must have, if anything.
    * @returns where it stopped, and the packet with its header if it is complete now.
-   * @throws {ProtocolError} `too-large` if the header announces more than the limit.
+   * @throws {ProtocolError} `too-large` if the header announces more than the limit, `out-of-order` if it has another
+   *   sequence id.
    */
-  collect(chunk: Uint8Array, at: number): { readonly at: number; readonly packet: Uint8Array | undefined } {
+  collect(
+    chunk: Uint8Array,
+    at: number,
+    sequenceId?: number,
+  ): { readonly at: number; readonly packet: Uint8Array | undefined } {
     at = this.#take(chunk, at, HEADER_LENGTH);
     if (this.#filled < HEADER_LENGTH) return { at, packet: undefined };
     const length = this.#bytes[0]! | this.#bytes[1]! << 8 | this.#bytes[2]! << 16;
     if (length > this.#limit) {
       throw new ProtocolError("too-large", `Packet of ${length} bytes exceeds the ${this.#limit} expected at login`);
+    }
+    if (sequenceId !== undefined && this.#bytes[3] !== sequenceId) {
+      throw new ProtocolError("out-of-order", `Packet with the number ${this.#bytes[3]} in place of ${sequenceId}`);
     }
     at = this.#take(chunk, at, HEADER_LENGTH + length);
     if (this.#filled < HEADER_LENGTH + length) return { at, packet: undefined };

@@ -598,3 +598,35 @@ Deno.test("Session numbers packets anew where a side compresses", () => {
   const answers = bytesOf(book.take());
   assertEquals([answers[3], answers[11 + 3]], [1, 1]);
 });
+
+Deno.test("Login: what is said before the client has sent its login packet waits for that, and is in sequence then", () => {
+  const response = responseOf("caching_sha2_password", new Uint8Array(32));
+  // The server refuses, or just leaves, before the client has been heard; with TLS towards the client and without.
+  for (const client of ["plain", "tls"] as const) {
+    for (const refusal of ["ff6904233038303031486f7374206973206e6f7420616c6c6f776564", undefined]) {
+      const play = new Play(client, "plain");
+      play.sent("client");
+      if (refusal !== undefined) play.serverSays(refusal);
+      play.book.session.closed("server", 1);
+      play.book.take();
+      play.startClientTls();
+      play.clientSays(response);
+      const effects = play.book.take();
+      const error = errorIn(effects[0]);
+      assertEquals(error.errorNumber, refusal === undefined ? 2013 : 0x0469);
+      assertEquals(error.sequenceId, client === "tls" ? 3 : 2);
+      assertEquals(effects.at(-1), { close: "client" });
+      assertEquals(play.book.session.ended, true);
+    }
+  }
+});
+
+Deno.test("Login refuses at once what is no packet of MySQL's protocol", () => {
+  // The header of a balancer, a TLS handshake without a request for it, and a web browser.
+  for (const bytes of ["0d0a0d0a000d0a515549540a", "16030102000100", "474554202f20485454502f312e31"]) {
+    const play = new Play("plain", "plain");
+    play.sent("client");
+    play.book.say("client", unhex(bytes));
+    assertEquals(errorIn(play.book.take()[0]).errorNumber, 1043, bytes);
+  }
+});

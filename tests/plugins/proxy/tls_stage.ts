@@ -9,7 +9,7 @@ import { RawLogin, ServerRefusal } from "../../interop/raw_login.ts";
 import { holdTempDir } from "../../servers/leash.ts";
 import { type Account, APP } from "../../servers/users.ts";
 import { whyMissing } from "../../servers/servers.ts";
-import { tlsAvailable } from "../../../lib/net/tls_engine.ts";
+import { tlsAvailable } from "../../../lib/net/tls_provider.ts";
 
 /** Whether a test has to be left out: it needs TLS, and these kinds of servers. */
 export function without(...kinds: readonly ("mariadb" | "mysql")[]): boolean {
