@@ -12,7 +12,7 @@ import { holdTempDir, removeTempDir } from "./servers/leash.ts";
 import { PROJECT } from "./servers/proxy.ts";
 import { SHARED_VARIABLE, type SharedServers, startShared } from "./servers/servers.ts";
 
-const PERMISSIONS = ["net", "read", "write", "env", "run", "sys"].map((name) => `--allow-${name}`);
+const PERMISSIONS = ["net", "read", "write", "env", "run", "sys", "ffi"].map((name) => `--allow-${name}`);
 
 function print(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));

@@ -5,6 +5,7 @@
  * @module
  */
 import { nodeTlsAvailable, NodeTlsEngine, secureContextOf } from "./node_tls_engine.ts";
+import { NetError } from "./net_error.ts";
 import { openSsl } from "./openssl.ts";
 import { nativeContext, OpenSslEngine } from "./openssl_engine.ts";
 import type { TlsContext } from "./tls_context.ts";
@@ -24,12 +25,18 @@ export function openTlsEngine(context: TlsContext, events: TlsEvents): TlsEngine
 /**
  * Looks at the certificates and keys of a context, so that the first connection need not find out.
  *
- * @throws {NetError} `bad-certificate`
+ * @throws {NetError} `bad-certificate`; `bad-option` if clients are to show certificates and this runtime cannot ask them.
  */
 export function checkTlsContext(context: TlsContext): void {
   const lib = usesOpenSsl(context) ? openSsl() : undefined;
-  if (lib === undefined) secureContextOf(context);
-  else nativeContext(lib, context);
+  if (lib !== undefined) {
+    nativeContext(lib, context);
+  } else if (nodeTlsAvailable()) {
+    secureContextOf(context);
+  } else {
+    const why = `This runtime (Deno ${Deno.version.deno}) cannot ask clients for certificates`;
+    throw new NetError("bad-option", `${why}, "--ssl-ca" needs Deno 2.9 or later`);
+  }
 }
 
 /** Whether TLS can be done here, in both roles. */
