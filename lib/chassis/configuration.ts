@@ -29,7 +29,7 @@ export type Configuration =
 const CHASSIS_GROUP: OptionGroup = { name: "chassis", text: "the program itself", options: CHASSIS_OPTIONS };
 const TLS_GROUP: OptionGroup = {
   name: "tls",
-  text: "TLS and keys towards clients, whatever listens",
+  text: "TLS and keys towards clients, of the proxy and of every other listener",
   options: TLS_OPTIONS,
 };
 

@@ -16,7 +16,8 @@ import { type Address, formatAddress, parseAddress, resolveAddress } from "../..
 import { Networks } from "../../lib/net/network.ts";
 import { loadPasswordKeys } from "../../lib/net/password_keys.ts";
 import { loadServerTls, type ServerTls } from "../../lib/net/server_certificate.ts";
-import { tlsAvailable } from "../../lib/net/tls_provider.ts";
+import { serverTlsContext } from "../../lib/net/tls_context.ts";
+import { checkTlsContext, tlsAvailable } from "../../lib/net/tls_provider.ts";
 import type { TlsValues } from "../../lib/net/tls_options.ts";
 import type { Log } from "../../lib/plugin/mod.ts";
 import { type BackendTerms, type HostedBackend, prepareBackendTerms, readAlgorithms } from "./backend_terms.ts";
@@ -70,6 +71,7 @@ export async function prepareSetup(values: ProxyValues, tls: TlsValues, threads:
     seen.add(name);
   }
   const terms = await prepareBackendTerms(values, backends, log);
+  warnOfSockets(backends, log);
   const serverTls = await prepareServerTls(tls, log);
   const proxyNetworks = values["proxy-protocol-networks"];
   new Networks(proxyNetworks);
@@ -98,6 +100,18 @@ export async function prepareSetup(values: ProxyValues, tls: TlsValues, threads:
   };
 }
 
+/** A server knows who is at the other end of a Unix socket, and here that is always the proxy. */
+function warnOfSockets(backends: readonly ResolvedBackend[], log: Log): void {
+  for (const { address, name } of backends) {
+    if (address.transport !== "unix") continue;
+    log.write(
+      "warning",
+      `Backend ${name} sees every client as the proxy's system user: accounts that log in by it (auth_socket, ` +
+        "unix_socket) are open to all clients, reach the backend by TCP if it has such accounts",
+    );
+  }
+}
+
 async function resolve(text: string, type: Type): Promise<ResolvedBackend> {
   const given = parseAddress(text);
   const address = await resolveAddress(given);
@@ -106,9 +120,13 @@ async function resolve(text: string, type: Type): Promise<ResolvedBackend> {
 }
 
 async function prepareServerTls(values: TlsValues, log: Log): Promise<ServerTls | undefined> {
-  if (tlsAvailable() || values["ssl-mode"] === "disabled") return await loadServerTls(values, log);
-  const why = `This runtime (Deno ${Deno.version.deno}) cannot do TLS`;
-  if (values["ssl-mode"] === "required") throw new Error(`${why}, "--ssl-mode=required" needs Deno 2.9 or later`);
+  if (tlsAvailable() || values["ssl-mode"] === "disabled") {
+    const tls = await loadServerTls(values, log);
+    if (tls !== undefined) checkTlsContext(serverTlsContext(tls));
+    return tls;
+  }
+  const why = `There is no TLS here: Deno ${Deno.version.deno} has none for us, and OpenSSL 3 cannot be loaded`;
+  if (values["ssl-mode"] === "required") throw new Error(`${why}, which "--ssl-mode=required" needs`);
   log.write("warning", `${why}: clients are served without it, and so are backends where it is only preferred`);
   return undefined;
 }
