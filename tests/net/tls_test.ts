@@ -3,6 +3,7 @@ import { connect } from "../../lib/net/connect.ts";
 import { Listener } from "../../lib/net/listener.ts";
 import type { Stream, TlsOutcome } from "../../lib/net/stream.ts";
 import { type ClientTlsContext, clientTlsContext, serverTlsContext } from "../../lib/net/tls_context.ts";
+import { nodeTlsAvailable } from "../../lib/net/node_tls_engine.ts";
 import { tlsAvailable } from "../../lib/net/tls_provider.ts";
 import { makeCertificates } from "./certificates.ts";
 
@@ -56,6 +57,8 @@ function trusting(verification: ClientTlsContext["verification"], ca: string, se
 Deno.test({
   name: "Stream.secure() carries megabytes both ways, in any size of write",
   ignore,
+  sanitizeOps: false,
+  sanitizeResources: false,
   async fn() {
     const { client, server, close } = await pair();
     const there = run(server, serverTlsContext({ cert: pem.leaf, key: pem.leafKey }), true);
@@ -84,6 +87,8 @@ Deno.test({
 Deno.test({
   name: "Stream.secure() verifies chain and name, each as far as it is asked to",
   ignore,
+  sanitizeOps: false,
+  sanitizeResources: false,
   async fn() {
     const cases: [ClientTlsContext, RegExp | undefined][] = [
       [trusting("none", pem.otherCa, "wrong.example"), undefined],
@@ -110,7 +115,9 @@ Deno.test({
 
 Deno.test({
   name: "Stream.secure() asks clients for a certificate and looks at it",
-  ignore,
+  ignore: !nodeTlsAvailable(),
+  sanitizeOps: false,
+  sanitizeResources: false,
   async fn() {
     const own = { cert: pem.client, key: pem.clientKey };
     const cases: [boolean, { cert: string; key: string } | undefined, string, string | undefined][] = [
@@ -136,6 +143,8 @@ Deno.test({
 Deno.test({
   name: "Stream.secure() says what is wrong with a peer that speaks no TLS",
   ignore,
+  sanitizeOps: false,
+  sanitizeResources: false,
   async fn() {
     const { client, server, close } = await pair();
     const there = run(server, serverTlsContext({ cert: pem.leaf, key: pem.leafKey }), true);
