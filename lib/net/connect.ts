@@ -23,7 +23,10 @@ export interface ConnectOptions {
 export async function connect(address: Address, options: ConnectOptions): Promise<Stream> {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), options.timeout * 1000);
-  const giveUp = () => controller.abort();
+  // Not at once: Deno forgets a socket, and leaves it open, whose signal is aborted when it is connected but not handed out
+  // yet. A timer runs when all that is done is handed out.
+  let leaving: ReturnType<typeof setTimeout> | undefined;
+  const giveUp = () => leaving = setTimeout(() => controller.abort(), 0);
   options.signal?.addEventListener("abort", giveUp);
   try {
     const { signal } = controller;
@@ -31,6 +34,10 @@ export async function connect(address: Address, options: ConnectOptions): Promis
       ? await Deno.connect({ hostname: address.hostname, port: address.port, signal })
       : await connectUnix(address.path, signal);
     const stream = new Stream(conn);
+    if (options.signal?.aborted === true) {
+      stream.destroy();
+      throw options.signal.reason;
+    }
     stream.keepAlive();
     return stream;
   } catch (cause) {
@@ -43,6 +50,7 @@ export async function connect(address: Address, options: ConnectOptions): Promis
     throw new NetError("cannot-connect", `Cannot connect to ${formatAddress(address)}: ${reason}`, { cause });
   } finally {
     clearTimeout(timer);
+    clearTimeout(leaving);
     options.signal?.removeEventListener("abort", giveUp);
   }
 }
