@@ -56,7 +56,12 @@ async function main(deno: string): Promise<void> {
     expect("--help", await run(BINARY, ["--help"], elsewhere), 0, "--proxy-address", "--event-threads");
     expect("a wrong option", await run(BINARY, ["--proxy-adress=:1"], elsewhere), 1, "--proxy-address");
     // The tour of the demo goes through the proxy's event threads and back to the servers inside.
-    const demo = await run(BINARY, ["--demo", "--proxy-address=127.0.0.1:4949"], elsewhere, "Press Ctrl-C");
+    const demo = await run(
+      BINARY,
+      ["--demo", "--proxy-address=127.0.0.1:4949", `--data-dir=${elsewhere}`],
+      elsewhere,
+      "Press Ctrl-C",
+    );
     expect("--demo", demo, 0, "demo-rw", "shutting down normally");
   } finally {
     await Deno.remove(elsewhere, { recursive: true });

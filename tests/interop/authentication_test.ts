@@ -1,9 +1,9 @@
 import { accountsOf, authenticationInstallations } from "../servers/authentication_server.ts";
-import { hasOption, hasProxy } from "../servers/proxy.ts";
+import { hasProxy } from "../servers/proxy.ts";
 import { cellName, cells, type Route, routeName, ROUTES, runCell, runWrongChanges } from "./authentication_matrix.ts";
 import { within } from "./scenario.ts";
 
-const isProxied = hasProxy() && hasOption("--backend-ssl-mode");
+const isProxied = hasProxy();
 
 /** Registers a test of one way to a server. */
 function routeTest(name: string, route: Route, body: () => Promise<void>): void {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { clientCommand } from "../servers/clients.ts";
 import { findProgram, type Kind, KINDS } from "../servers/installation.ts";
 import { holdTempDir } from "../servers/leash.ts";
-import { hasOption, hasProxy, Proxy } from "../servers/proxy.ts";
+import { hasProxy, Proxy } from "../servers/proxy.ts";
 import { run } from "../servers/run_program.ts";
 import { sharedServer, whyMissing } from "../servers/servers.ts";
 import { query } from "../servers/sql.ts";
@@ -157,7 +157,7 @@ const CLIENTS = [
   commandLine("mariadb", "zlib"),
 ];
 
-const isProxied = hasProxy() && hasOption("--backend-compression-algorithms");
+const isProxied = hasProxy();
 
 /** What the proxy may speak with its servers; undefined: no proxy. MariaDB's know zlib alone. */
 const ROUTES: readonly { readonly backend: string | undefined; readonly servers: readonly Kind[] }[] = [

@@ -9,7 +9,7 @@ import {
 import { type Installation, programOf } from "../servers/installation.ts";
 import { holdTempDir } from "../servers/leash.ts";
 import { pluginFolder } from "../servers/launch.ts";
-import { hasOption, hasProxy } from "../servers/proxy.ts";
+import { hasProxy } from "../servers/proxy.ts";
 import { run } from "../servers/run_program.ts";
 import { portOn, type Route, serverOf } from "./authentication_matrix.ts";
 import { within } from "./scenario.ts";
@@ -121,7 +121,7 @@ async function said(driver: Driver, mode: typeof MODES[number], port: number, ac
   return (stdout + stderr).replaceAll(`${port}`, "PORT").replaceAll(/conn[:=]\d+/g, "conn");
 }
 
-const isProxied = hasProxy() && hasOption("--backend-ssl-mode");
+const isProxied = hasProxy();
 const USERS = ["sha2", "sha2_empty", "sha256", "native", "ed25519", "parsec"];
 const ROUTES: readonly Route[] = [
   { proxies: 1, clientTls: true, serverTls: true },

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { free, hold } from "./leash.ts";
+import { free, hold, holdTempDir } from "./leash.ts";
 import { freePort, isListening, until } from "./port.ts";
 
 /** Where the root of the project is. */
@@ -39,12 +39,11 @@ export function hasProxy(): boolean {
   return Deno.env.get("MYSQL_PROXY_TEST_DIRECT") !== "1";
 }
 
-/** Whether the proxy has an option, by what `--help` says. */
-export function hasOption(name: string): boolean {
-  const [program, ...args] = startTask();
-  const { stdout } = new Deno.Command(program, { args: [...args, "--help"], cwd: PROJECT, stderr: "null" })
-    .outputSync();
-  return new TextDecoder().decode(stdout).includes(name);
+let folder: Promise<string> | undefined;
+
+/** Where the proxies of this test process keep their certificate; a test that wants its own gives another one. */
+function dataFolder(): Promise<string> {
+  return folder ??= holdTempDir("proxy-data");
 }
 
 /** A running proxy. */
@@ -70,6 +69,7 @@ export class Proxy {
       args: [
         ...args,
         `--proxy-address=${options.address ?? `127.0.0.1:${port}`}`,
+        `--data-dir=${await dataFolder()}`,
         ...options.backends.map((backend) => `--proxy-backend-addresses=${backend}`),
         ...(options.args ?? []),
       ],
