@@ -22,6 +22,15 @@ async function readToEnd(conn: Deno.Conn): Promise<Uint8Array> {
   return Uint8Array.from(parts);
 }
 
+/** The last of some packets that end where the bytes do. */
+function lastPacket(bytes: Uint8Array): Uint8Array {
+  for (let at = 0;;) {
+    const end = at + 4 + (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16);
+    if (end >= bytes.length) return bytes.subarray(at);
+    at = end;
+  }
+}
+
 Deno.test({
   name: "proxy refuses a login of garbage with an ERR and lives on",
   ignore,
@@ -36,14 +45,15 @@ Deno.test({
         // A header that fits, so that the whole sample is one packet.
         await conn.write(Uint8Array.of(sample.length, sample.length >> 8, 0, 1, ...sample));
         const answer = await readToEnd(conn);
-        if (answer.length > 0) assertEquals(answer[4], 0xff);
+        // What can be taken for a login packet is the server's to answer, with another question perhaps.
+        if (answer.length > 0) assertEquals(lastPacket(answer)[4], 0xff);
         conn.close();
       }
       const client = await connect(proxy.port);
       assertEquals(await value(client, "SELECT 1"), 1);
       await client.end();
       assert(!proxy.log.includes("A connection failed"), proxy.log);
-    });
+    }, { args: ["--proxy-login-timeout=1"] });
   },
 });
 
