@@ -5,6 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import net from "node:net";
+import { setImmediate } from "node:timers";
 import tls from "node:tls";
 import { type ErrPacket, parseErr } from "../../../lib/protocol/mod.ts";
 import { BASE_CAPABILITIES, bytes, little, packet } from "../../interop/raw_client.ts";
@@ -26,8 +27,12 @@ export class Peer implements Disposable {
   #ended = false;
   #wake = () => {};
 
+  /** The port of this end. */
+  readonly port: number;
+
   private constructor(socket: net.Socket) {
     this.#socket = socket;
+    this.port = socket.localPort ?? 0;
     this.#listen();
   }
 
@@ -48,11 +53,6 @@ export class Peer implements Disposable {
     });
     // What the peer is told after a reset counts as nothing.
     for (const event of ["end", "close", "error"]) this.#socket.on(event, end);
-  }
-
-  /** The port of this end. */
-  get port(): number {
-    return this.#socket.localPort ?? 0;
   }
 
   /** Sends bytes as they are; does not care whether they arrive. */

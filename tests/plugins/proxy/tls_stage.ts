@@ -9,11 +9,12 @@ import { RawLogin, ServerRefusal } from "../../interop/raw_login.ts";
 import { holdTempDir } from "../../servers/leash.ts";
 import { type Account, APP } from "../../servers/users.ts";
 import { whyMissing } from "../../servers/servers.ts";
+import { nodeTlsAvailable } from "../../../lib/net/node_tls_engine.ts";
 import { tlsAvailable } from "../../../lib/net/tls_provider.ts";
 
-/** Whether a test has to be left out: it needs TLS, and these kinds of servers. */
+/** Whether a test has to be left out: it needs TLS, also for a client of its own, and these kinds of servers. */
 export function without(...kinds: readonly ("mariadb" | "mysql")[]): boolean {
-  return !tlsAvailable() || kinds.some((kind) => whyMissing(kind) !== undefined);
+  return !tlsAvailable() || !nodeTlsAvailable() || kinds.some((kind) => whyMissing(kind) !== undefined);
 }
 
 /** Paths of PEM files. */
