@@ -214,7 +214,8 @@ export class Authentication {
   }
 }
 
-const WRONG_KEY: Refusal = {
+/** What a client is told whose password cannot be decrypted. */
+export const WRONG_KEY: Refusal = {
   errorNumber: ErrorNumber.ER_ACCESS_DENIED_ERROR,
   sqlState: "28000",
   text:

@@ -6,7 +6,7 @@
  * @module
  */
 import { changeUserWithResponse, HEADER_LENGTH, parseChangeUser } from "../protocol/mod.ts";
-import { Authentication, type AuthStep, type FirstStep, type Transport } from "./authentication.ts";
+import { Authentication, type AuthStep, type FirstStep, type Transport, WRONG_KEY } from "./authentication.ts";
 import type { PasswordKeys } from "./login_policy.ts";
 import { PacketExchange } from "./packet_exchange.ts";
 
@@ -20,6 +20,9 @@ export interface ChangeUserTerms {
   readonly plugin: string;
   readonly nonce: Uint8Array;
 }
+
+/** How sha256_password says that there is none. */
+const EMPTY_PASSWORD = Uint8Array.of(0);
 
 /** One change of user, from the command to its OK or ERR. */
 export class ChangeUser extends PacketExchange {
@@ -71,7 +74,8 @@ export class ChangeUser extends PacketExchange {
   #goOn(step: FirstStep): AuthStep {
     switch (step.kind) {
       case "refuse":
-        return step;
+        // What cannot be decrypted was made for another nonce, and a server that sees that gives a new one.
+        return step.refusal === WRONG_KEY ? this.#goOn({ kind: "send", data: EMPTY_PASSWORD }) : step;
       case "ask":
         return { kind: "to-client", payload: step.payload, then: "turn_client" };
       case "send": {

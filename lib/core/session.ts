@@ -51,6 +51,8 @@ const SHUTTING_DOWN: Refusal = {
   text: "(proxy) the proxy is shutting down",
 };
 
+const NOTHING = new Uint8Array(0);
+
 const PLAIN_BACKEND: BackendPolicy = { tls: "disabled", socket: false, compression: [] };
 
 /** The state machine of one connection. */
@@ -313,6 +315,7 @@ export class Session implements PacketVisitor {
       return this.#garbled(from, error);
     }
     if (plain.length > 0) this.#converse(conversation, from, plain, now);
+    if (compressed.broken && this.#clientOpen) this.#decode(compressed, conversation, from, NOTHING, now);
   }
 
   /** What cannot be read any further: a compressed packet, or one that changes the user. */

@@ -49,6 +49,7 @@ export class CompressedChannel {
   /** What has come of data that is compressed and not complete. */
   #data = new Uint8Array(0);
   #dataFilled = 0;
+  #failure: ProtocolError | undefined;
 
   /**
    * @throws {ProtocolError} `unsupported` if this runtime does not have the algorithm, `out-of-range` for a level that the
@@ -68,6 +69,11 @@ export class CompressedChannel {
     this.#level = level;
   }
 
+  /** Whether nothing can be decoded any more: the next call of {@linkcode decode} says why. */
+  get broken(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /** Whether no compressed packet has begun to arrive that is not complete. */
   get atBoundary(): boolean {
     return this.#headerFilled === 0;
@@ -78,9 +84,11 @@ export class CompressedChannel {
    * What went uncompressed may be a view of `chunk` and comes out as it arrives.
    *
    * @throws {ProtocolError} `malformed` if data does not inflate to the length that its header states, `too-large` if it
-   * would exceed it; the stream is beyond use then.
+   * would exceed it; the stream is beyond use then. What came before it is returned first, and the next call throws: see
+   * {@linkcode broken}.
    */
   decode(chunk: Uint8Array): Uint8Array {
+    if (this.#failure !== undefined) throw this.#failure;
     const parts: Uint8Array[] = [];
     let at = 0;
     while (at < chunk.length) {
@@ -97,8 +105,14 @@ export class CompressedChannel {
       const data = chunk.subarray(at, at + this.#missing);
       at += data.length;
       this.#missing -= data.length;
-      const plain = this.#plainLength === 0 ? data : this.#collect(data);
-      if (plain.length > 0) parts.push(plain);
+      try {
+        const plain = this.#plainLength === 0 ? data : this.#collect(data);
+        if (plain.length > 0) parts.push(plain);
+      } catch (error) {
+        if (!(error instanceof ProtocolError) || parts.length === 0) throw error;
+        this.#failure = error;
+        break;
+      }
       if (this.#missing === 0) this.#headerFilled = 0;
     }
     return concat(...parts);

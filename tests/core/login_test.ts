@@ -630,3 +630,32 @@ Deno.test("Login refuses at once what is no packet of MySQL's protocol", () => {
     assertEquals(errorIn(play.book.take()[0]).errorNumber, 1043, bytes);
   }
 });
+
+Deno.test("Session takes the commands in front of a broken compressed packet, and answers in sequence", () => {
+  const terms = policy("plain", { clientCompression: ["zlib"] });
+  const play = new Play("plain", "plain", terms);
+  play.sent("client");
+  const capabilities = CAPABILITIES | Capability.CLIENT_COMPRESS;
+  play.clientSays(responseOf("caching_sha2_password", new Uint8Array(32), capabilities));
+  play.sent("server");
+  play.serverSays("00000002000000").sent("client");
+  const near = new CompressedChannel("zlib");
+  play.book.say("client", concat(near.encode(command(3, "SELECT 1"), true), unhex("05000001ff00001122334455")));
+  const effects = play.book.take();
+  assertEquals(effects[0], { to: "server", bytes: hex(command(3, "SELECT 1")) });
+  const refused = effects[1] !== undefined && "to" in effects[1] ? unhex(effects[1].bytes) : new Uint8Array();
+  const error = near.decode(refused);
+  assertEquals([error[3], error[4]], [1, 0xff]);
+});
+
+Deno.test("COM_CHANGE_USER with a password that was encrypted for another nonce is left to the server", () => {
+  const play = new Play("plain", "tls");
+  play.logIn("caching_sha2_password", new Uint8Array(32));
+  play.serverSays("00000002000000").sent("client");
+  const stale = encryptPassword(PASSWORD, NONCE, SERVER_KEYS.publicKey).slice(0, 255);
+  const change = concat(encodeText("\x11bob\0"), Uint8Array.of(255), stale, encodeText("db\0\x21\0sha256_password\0"));
+  play.book.say("client", encodePacket(change, 0));
+  const [sent] = play.book.take();
+  const expected = concat(encodeText("\x11bob\0"), Uint8Array.of(1, 0), encodeText("db\0\x21\0sha256_password\0"));
+  assertEquals(sent, { to: "server", bytes: hex(encodePacket(expected, 0)) });
+});
