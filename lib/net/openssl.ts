@@ -111,7 +111,7 @@ function load(): OpenSsl | undefined {
 }
 
 /** A text as C wants it. */
-export function cText(text: string): Uint8Array<ArrayBuffer> {
+export function cText(text: string): BufferSource {
   return new TextEncoder().encode(`${text}\0`);
 }
 
