@@ -65,7 +65,8 @@ export async function keep<Value>(
     if (!warned.has(log)) {
       warned.add(log);
       log.write(
-        "warning",
+        // Who takes the permission away knows what he does, as the demo does.
+        error instanceof NotPermitted ? "info" : "warning",
         `Certificate and keys of the program's own making are for this run only: ${
           reasonOf(error)
         }; name a folder to keep them in with "--data-dir"`,
@@ -112,10 +113,12 @@ async function tryRead<Value>(folder: string, keeping: Keeping<Value>): Promise<
   }
 }
 
+class NotPermitted extends Error {}
+
 /** Fails where Deno would ask the user, or refuse. */
 function demand(name: "read" | "write", path: string): void {
   if (Deno.permissions.querySync({ name, path }).state !== "granted") {
-    throw new Error(`the program is not permitted to ${name} "${path}"`);
+    throw new NotPermitted(`the program is not permitted to ${name} "${path}"`);
   }
 }
 

@@ -140,7 +140,7 @@ Deno.test(
 );
 
 Deno.test(
-  "loadServerTls() keeps nothing and warns once where it must not write",
+  "loadServerTls() keeps nothing and says so once where it must not write",
   unix,
   () =>
     inFolder(async (parent) => {
@@ -148,7 +148,7 @@ Deno.test(
       const { tls, lines } = await inProgram(["--allow-read"], folder);
       assertEquals(new X509Certificate(tls.cert).fingerprint256, tls.fingerprint);
       assertEquals(lines, [
-        "warning: Certificate and keys of the program's own making are for this run only: the program is not permitted " +
+        "info: Certificate and keys of the program's own making are for this run only: the program is not permitted " +
         `to write "${folder}"; name a folder to keep them in with "--data-dir"`,
         `message: TLS certificate for this run only, SHA-256 ${tls.fingerprint}`,
       ]);
