@@ -24,6 +24,13 @@ export class Conversation {
   }
 
   /**
+   * Whether a server that closes now does so because it has refused a change of user: nothing of another answer has come.
+   */
+  get leavesAfterRefusal(): boolean {
+    return this.tracker.changeRefused && !this.tracker.started && this.responses.atBoundary;
+  }
+
+  /**
    * The sequence id that the client expects of the next packet, or `undefined` where a packet of ours would land inside
    * another one.
    */

@@ -488,6 +488,12 @@ export class Session implements PacketVisitor {
       this.#on(ON.server_closed);
       return this.#end();
     }
+    if (this.#conversation?.leavesAfterRefusal) {
+      // The server was gone before the client's next command, which would have been answered by nobody.
+      this.#effects.report("info", `Backend ${name} closed the connection after a refused change of user: ${reason}`);
+      this.#on(ON.server_closed);
+      return this.#end();
+    }
     const doing = this.#conversation === undefined ? "login" : "query";
     this.#effects.report("warning", `Backend ${name} went away during a ${doing}: ${reason}`);
     const refusal: Refusal = {

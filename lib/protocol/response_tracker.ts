@@ -133,6 +133,8 @@ export class ResponseTracker implements PacketVisitor {
   errors = 0;
   /** Packets that came while no command was waiting for an answer. */
   unsolicited = 0;
+  /** Whether the last response that ended was the refusal of a change of user, after which MySQL closes. */
+  changeRefused = false;
   /** Whether a packet of the current response has gone by since the client last had the turn. */
   started = false;
 
@@ -260,6 +262,7 @@ export class ResponseTracker implements PacketVisitor {
   #finish(): void {
     this.completed++;
     this.started = false;
+    this.changeRefused = false;
     this.#phase = Phase.idle;
     this.#preparing = false;
     this.#outParameters = false;
@@ -276,7 +279,9 @@ export class ResponseTracker implements PacketVisitor {
     // follows an error.
     this.serverStatus &= ~ServerStatus.SERVER_MORE_RESULTS_EXISTS;
     this.errors++;
+    const changeRefused = this.#phase === Phase.authentication;
     this.#finish();
+    this.changeRefused = changeRefused;
   }
 
   #firstPacket(bytes: Uint8Array, start: number, end: number, length: number): void {

@@ -277,6 +277,30 @@ Deno.test("Session answers a command whose server has died with an ERR in sequen
   assertEquals(errorIn(effects[1]).sequenceId, 5);
 });
 
+Deno.test("Session closes the client without a word when the server leaves after a refused change of user", () => {
+  const refused = () => {
+    const book = new Playbook().logIn();
+    book.say("client", command(Command.COM_CHANGE_USER, "nobody\0\0\0"));
+    book.say("server", packet("ff15042332383030304e6f", 1)).say("client", QUERY);
+    book.take();
+    return book;
+  };
+  const book = refused();
+  book.session.closed("server", book.now);
+  assertEquals(book.take(), [{ close: "server" }, { close: "client" }]);
+  assertEquals(book.backends.connectedClients(0), 0);
+
+  // One that stays, as MariaDB does, and dies later.
+  const later = refused().say("server", RESULT).say("client", QUERY);
+  later.take();
+  later.session.closed("server", later.now);
+  assertEquals(errorIn(later.take()[1]).errorNumber, 2013);
+  const midway = refused().say("server", RESULT.subarray(0, RESULT.length - 9));
+  midway.take();
+  midway.session.closed("server", midway.now);
+  assertEquals(errorIn(midway.take()[1]).errorNumber, 2013);
+});
+
 Deno.test("Session counts rows of a cursor when it answers for a dead server", () => {
   const book = new Playbook().logIn();
   book.say("client", command(Command.COM_STMT_FETCH, "12345678"));
