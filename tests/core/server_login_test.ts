@@ -278,6 +278,16 @@ Deno.test("ServerLogin.receive() refuses old clients, wrong numbers and garbage"
   }
 });
 
+/** The first byte of the last packet: an auth switch may come before a refusal. */
+function lastHeader(packets: Uint8Array): number | undefined {
+  let header: number | undefined;
+  for (let at = 0; at + 4 < packets.length;) {
+    header = packets[at + 4];
+    at += 4 + (packets[at]! | packets[at + 1]! << 8 | packets[at + 2]! << 16);
+  }
+  return header;
+}
+
 Deno.test("ServerLogin.receive() answers whatever comes with a step, never with an error of its own", () => {
   const chunk = fc.oneof(
     fc.uint8Array({ maxLength: 80 }),
@@ -290,7 +300,7 @@ Deno.test("ServerLogin.receive() answers whatever comes with a step, never with 
     const login = newLogin({ tls: TLS, compression: ["zlib"] });
     for (const bytes of chunks) {
       const step = login.receive(bytes);
-      assert(step.kind !== "refused" || step.write[4] === 0xff);
+      assert(step.kind !== "refused" || lastHeader(step.write) === 0xff);
       if (step.kind !== "more") break;
     }
   }));
