@@ -220,7 +220,8 @@ export const WRONG_KEY: Refusal = {
   sqlState: "28000",
   text:
     "(proxy) the password cannot be decrypted: it was encrypted with another key than the proxy's. Let the client " +
-    "ask for the key (--get-server-public-key), give it the proxy's, or use TLS",
+    "ask for the key (--get-server-public-key), give it the proxy's, or use TLS; or give the proxy the backend's " +
+    "private key (--password-private-key)",
 };
 
 /** Whether `plugin` sends the password itself over `transport`. sha256_password does not trust Unix sockets. */
