@@ -30,6 +30,7 @@ import {
   parseAuthSwitchRequest,
   ProtocolError,
   SHA256_PASSWORD,
+  SHA256_REQUEST_PUBLIC_KEY,
 } from "../protocol/mod.ts";
 import type { PasswordKeys } from "./login_policy.ts";
 import { insecure, type Refusal } from "./refusal.ts";
@@ -56,8 +57,6 @@ export type FirstStep =
 
 const OK_HEADER = 0x00;
 const ERR_HEADER = 0xff;
-/** The byte with which sha256_password asks for the server's key. */
-const SHA256_REQUEST_PUBLIC_KEY = 0x01;
 
 /** One exchange: a login, or a change of user. */
 export class Authentication {

@@ -172,25 +172,3 @@ export function changeResponse(payload: Uint8Array, change: ResponseChange): Uin
 export function sslRequestFor(payload: Uint8Array, capabilities: bigint): Uint8Array {
   return headWith(payload, capabilities);
 }
-
-/**
- * A copy of a response's payload that differs in nothing but the cleared capability bits. Meant for flags that no field of
- * the response depends on; the fields of others stay where they are.
- *
- * @throws {ProtocolError} `truncated` if the payload ends within the capabilities.
- */
-export function responseWithoutCapabilities(payload: Uint8Array, remove: bigint): Uint8Array {
-  const low = readUint16(payload, 0);
-  const copy = payload.slice();
-  if (!hasCapability(BigInt(low), Capability.CLIENT_PROTOCOL_41)) {
-    writeUint16(copy, 0, low & ~Number(remove & 0xffffn));
-    return copy;
-  }
-  const clear = (at: number, bits: bigint) =>
-    writeUint32(copy, at, (readUint32(payload, at) & ~Number(bits & 0xffffffffn)) >>> 0);
-  clear(0, remove);
-  if (payload.length >= RESPONSE_41_HEAD && !hasCapability(BigInt(low), Capability.CLIENT_LONG_PASSWORD)) {
-    clear(EXTENDED_CAPABILITIES, remove >> 32n);
-  }
-  return copy;
-}

@@ -7,28 +7,12 @@
  *
  * @module
  */
-import {
-  constants,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPair,
-  privateDecrypt,
-  publicEncrypt,
-} from "node:crypto";
-import { promisify } from "node:util";
+import { constants, createPrivateKey, createPublicKey, privateDecrypt, publicEncrypt } from "node:crypto";
 import { ProtocolError } from "./error.ts";
 import { nonceOf, xorRepeated } from "./scramble.ts";
 
 /** What sha256_password sends to ask for the public key; caching_sha2_password sends `CachingSha2.REQUEST_PUBLIC_KEY`. */
 export const SHA256_REQUEST_PUBLIC_KEY = 0x01;
-
-/** A key pair in PEM: SPKI, as clients expect the public key, and PKCS#8. */
-export interface PasswordKeys {
-  readonly publicKey: string;
-  readonly privateKey: string;
-}
-
-const generate = promisify(generateKeyPair);
 
 /** What OAEP with SHA-1 takes of the key's length: two hashes and two bytes. */
 const OAEP_OVERHEAD = 42;
@@ -104,14 +88,4 @@ export function decryptPassword(cipher: Uint8Array, nonce: Uint8Array, privateKe
   }
   const password = xorRepeated(new Uint8Array(obfuscated), nonceOf(nonce));
   return password.at(-1) === 0 ? password : undefined;
-}
-
-/** Makes a key pair of RSA with 2048 bits. Takes some tenths of a second, on another thread. */
-export async function generatePasswordKeys(): Promise<PasswordKeys> {
-  const { publicKey, privateKey } = await generate("rsa", {
-    modulusLength: 2048,
-    publicKeyEncoding: { type: "spki", format: "pem" },
-    privateKeyEncoding: { type: "pkcs8", format: "pem" },
-  });
-  return { publicKey, privateKey };
 }

@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { makePasswordKeys } from "../../lib/net/password_keys.ts";
 import type { BackendPolicy, LoginPolicy } from "../../lib/core/login_policy.ts";
 import {
   Capability,
@@ -11,7 +12,6 @@ import {
   encodePacket,
   encodeText,
   encryptPassword,
-  generatePasswordKeys,
   hasCapability,
   parseHandshake,
   parseHandshakeResponse,
@@ -30,8 +30,8 @@ import {
   unhex,
 } from "./playbook.ts";
 
-const PROXY_KEYS = await generatePasswordKeys();
-const SERVER_KEYS = await generatePasswordKeys();
+const PROXY_KEYS = await makePasswordKeys();
+const SERVER_KEYS = await makePasswordKeys();
 const PASSWORD = encodeText("swordfish\0");
 /** What the greeting of the playbook's server has, and what the servers below switch to. */
 const NONCE = new Uint8Array(20).fill(0x41);

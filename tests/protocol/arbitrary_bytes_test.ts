@@ -30,7 +30,6 @@ import {
   parseStatementExecute,
   parseTextRow,
   ProtocolError,
-  responseWithoutCapabilities,
 } from "../../lib/protocol/mod.ts";
 
 const all = Object.values(Capability).reduce((bits, flag) => bits | flag, 0n);
@@ -64,7 +63,6 @@ const parsers: Record<string, [number | undefined, (payload: Uint8Array) => unkn
   parseStatementCommand: [0x18, parseStatementCommand],
   parseStatementExecute: [0x17, (payload) => parseStatementExecute(payload, { capabilities: all, parameterCount: 2 })],
   parseTextRow: [undefined, (payload) => parseTextRow(payload, 3)],
-  responseWithoutCapabilities: [undefined, (payload) => responseWithoutCapabilities(payload, all)],
   changeCapabilities: [0x0a, (payload) => changeCapabilities(payload, all, all)],
 };
 

@@ -7,7 +7,6 @@ import {
   hasCapability,
   parseHandshakeResponse,
   ProtocolError,
-  responseWithoutCapabilities,
   sslRequestFor,
 } from "../../lib/protocol/mod.ts";
 import { assertKind, hex } from "./hex.ts";
@@ -177,21 +176,4 @@ Deno.test("sslRequestFor() gives the request that the client would have sent", (
   }
   assertEquals(sslRequestFor(hex("0d24 000040 6100 5a"), 0x2c0dn), hex("0d2c 000040"));
   assertEquals(hasCapability(capabilitiesOf(sslRequestFor(sslRequest, capabilitiesOf(sslRequest))), CLIENT_SSL), true);
-});
-
-Deno.test("responseWithoutCapabilities() clears exactly the given bits in place", () => {
-  const remove = Capability.CLIENT_DEPRECATE_EOF | Capability.MARIADB_CLIENT_CACHE_METADATA;
-  for (const [payload, offsets] of [[mysqlClient, [3]], [mariadbClient, [28]]] as const) {
-    const after = responseWithoutCapabilities(payload, remove);
-    assertEquals([...after.keys()].filter((i) => after[i] !== payload[i]), [...offsets]);
-    assertEquals(
-      parseHandshakeResponse(after).capabilities,
-      parseHandshakeResponse(payload).capabilities & ~remove,
-    );
-  }
-});
-
-Deno.test("responseWithoutCapabilities() handles the forms that are shorter", () => {
-  assertEquals(responseWithoutCapabilities(sslRequest, Capability.CLIENT_SSL).subarray(0, 4), hex("85a2bf19"));
-  assertEquals(responseWithoutCapabilities(hex("0d24 000040 6100"), Capability.CLIENT_CONNECT_WITH_DB)[0], 0x05);
 });
