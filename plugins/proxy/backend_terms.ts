@@ -113,9 +113,8 @@ function checked(options: ClientTlsOptions): ClientTlsOptions {
 function availableTls(tls: BackendTls): BackendTls {
   if (tls === "disabled" || tlsAvailable()) return tls;
   if (tls === "preferred") return "disabled";
-  throw new Error(
-    `This runtime (Deno ${Deno.version.deno}) cannot do TLS, "--backend-ssl-mode" needs Deno 2.9 or later`,
-  );
+  const why = `There is no TLS here: Deno ${Deno.version.deno} has none for us, and OpenSSL 3 cannot be loaded`;
+  throw new Error(`${why}, which "--backend-ssl-mode" needs`);
 }
 
 async function readAuthorities(path: string): Promise<string> {
