@@ -90,6 +90,7 @@ export class OwnQueries {
       for (let parked = this.#take(key); parked !== undefined; parked = this.#take(key)) {
         connection = parked.connection;
         if (await parked.clean && connection.usable) break;
+        controller.signal.throwIfAborted();
         connection.close();
         connection = undefined;
       }
@@ -100,7 +101,7 @@ export class OwnQueries {
           signal: controller.signal,
           ...(resultLimit === undefined ? {} : { resultLimit }),
         });
-        this.#follow(connection);
+        this.#follow(key, connection);
       }
       controller.signal.throwIfAborted();
       const outcome = await connection.query(sql);
@@ -125,14 +126,19 @@ export class OwnQueries {
     await Promise.all([...this.#open].map(({ ended }) => ended));
   }
 
-  #follow(connection: OwnConnection): void {
+  #follow(key: string, connection: OwnConnection): void {
     this.#open.add(connection);
-    connection.ended.then(() => this.#open.delete(connection));
+    connection.ended.then(() => {
+      this.#open.delete(connection);
+      this.#discard(key, connection);
+    });
   }
 
   #take(key: string): Parked | undefined {
-    const parked = this.#parked.get(key)?.pop();
-    if (parked !== undefined) clearTimeout(parked.timer);
+    const list = this.#parked.get(key);
+    const parked = list?.pop();
+    if (list?.length === 0) this.#parked.delete(key);
+    clearTimeout(parked?.timer);
     return parked;
   }
 
@@ -141,21 +147,20 @@ export class OwnQueries {
     const list = this.#parked.get(key) ?? [];
     if (this.#closed || list.length >= idleLimit) return connection.close();
     this.#parked.set(key, list);
-    const timer = setTimeout(() => this.#discard(key, parked), idleTimeout * 1000);
-    const parked = { connection, clean: reset(connection), timer };
-    list.push(parked);
-    connection.ended.then(() => this.#discard(key, parked));
-    parked.clean.then((clean) => clean || this.#discard(key, parked));
+    const timer = setTimeout(() => this.#discard(key, connection), idleTimeout * 1000);
+    const clean = reset(connection);
+    list.push({ connection, clean, timer });
+    clean.then((isClean) => isClean || this.#discard(key, connection));
   }
 
-  #discard(key: string, parked: Parked): void {
-    const list = this.#parked.get(key);
-    const at = list?.indexOf(parked) ?? -1;
-    if (list === undefined || at < 0) return;
-    list.splice(at, 1);
+  #discard(key: string, connection: OwnConnection): void {
+    const list = this.#parked.get(key) ?? [];
+    const at = list.findIndex((parked) => parked.connection === connection);
+    if (at < 0) return;
+    const [parked] = list.splice(at, 1);
+    clearTimeout(parked?.timer);
     if (list.length === 0) this.#parked.delete(key);
-    clearTimeout(parked.timer);
-    parked.connection.close();
+    connection.close();
   }
 }
 
