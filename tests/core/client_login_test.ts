@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
 import { generateKeyPairSync } from "node:crypto";
 import { ClientLogin, type ClientLoginOptions, type ClientLoginStep } from "../../lib/core/client_login.ts";
 import { newCredentials } from "../../lib/core/server_credentials.ts";
@@ -263,4 +264,17 @@ Deno.test("ClientLogin fails with a reason on what is no login", () => {
   asking.receive(encodePacket(encodeAuthMoreData(Uint8Array.of(4)), 2));
   const noKey = asking.receive(encodePacket(encodeAuthMoreData(encodeText("no key")), 4));
   assertStringIncludes(reason(noKey), "it cannot be read");
+});
+
+Deno.test("ClientLogin never throws, whatever a server says", () => {
+  const packets = fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { maxLength: 4 });
+  const begins = fc.constantFrom(0x00, 0x01, 0x02, 0xfe, 0xff);
+  fc.assert(fc.property(packets, begins, fc.boolean(), (payloads, begin, greeted) => {
+    const login = newLogin();
+    if (greeted) login.receive(greeting("sha256_password"));
+    for (const [i, payload] of payloads.entries()) {
+      payload[0] = begin;
+      login.receive(encodePacket(payload, greeted ? 2 + 2 * i : i));
+    }
+  }));
 });

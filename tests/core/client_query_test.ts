@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { ClientQuery } from "../../lib/core/client_query.ts";
 import {
   Capability,
@@ -113,4 +114,18 @@ Deno.test("ClientQuery refuses what is no response", () => {
   assertThrows(() => newQuery().receive(encodePackets([ok, ok], 1)), ProtocolError, "More came");
   const [header, ...rest] = resultSet(NEW);
   assertThrows(() => newQuery(BASE).receive(encodePackets([header!, ...rest], 1)), ProtocolError);
+});
+
+Deno.test("ClientQuery throws nothing but ProtocolError, whatever a server says", () => {
+  const payload = fc.oneof(
+    fc.uint8Array({ maxLength: 40 }),
+    fc.constantFrom(...resultSet(NEW), ...resultSet(BASE, MORE)),
+  );
+  fc.assert(fc.property(fc.array(payload, { maxLength: 12 }), fc.constantFrom(BASE, NEW), (payloads, capabilities) => {
+    try {
+      newQuery(capabilities).receive(encodePackets(payloads, 1));
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+    }
+  }));
 });
