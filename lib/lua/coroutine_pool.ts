@@ -30,6 +30,8 @@ export interface Coroutine {
   signal: AbortSignal | undefined;
   /** Tells the work that nobody waits for it any more. */
   abort: AbortController | undefined;
+  /** Called before the call goes on after a wait. */
+  resuming: (() => void) | undefined;
 }
 
 /** Finished coroutines that are kept; more than run at the same time are rare. */
@@ -65,6 +67,7 @@ export class CoroutinePool {
       outcome: undefined,
       signal: undefined,
       abort: undefined,
+      resuming: undefined,
     };
     this.#all.set(L, made);
     return made;
@@ -75,6 +78,7 @@ export class CoroutinePool {
     if (this.#idle.length >= KEPT || this.#all.get(coroutine.L) !== coroutine) return this.drop(coroutine);
     this.#api.lua_settop(coroutine.L, 0);
     coroutine.abort = undefined;
+    coroutine.resuming = undefined;
     this.#idle.push(coroutine);
   }
 

@@ -303,6 +303,7 @@ export class LuaEngine extends LuaValues {
         throw new LuaCancelled();
       }
       coroutine.outcome = outcome;
+      coroutine.resuming?.();
       const status = this.#resume(coroutine, 0);
       if (status === LuaStatus.OK) return this.#finish(coroutine, finish);
       if (status !== LuaStatus.YIELD || coroutine.waiting === undefined) throw this.#failure(coroutine, status);
