@@ -1,0 +1,426 @@
+/**
+ * The script of one connection: its environment, its queue, and its hooks as the life cycle calls them.
+ *
+ * @module
+ */
+import {
+  type ConnectionView,
+  type Decision,
+  type QueryResult,
+  type QueuedQuery,
+  type Script,
+  type SocketView,
+  Verdict,
+} from "../script/mod.ts";
+import { type Coroutine, LuaCancelled, type State } from "./engine.ts";
+import { GLOBALS_KEY, LuaStatus, LuaType, REGISTRY } from "./lua_api.ts";
+import { QueueEntry } from "./query_queue.ts";
+import { ResponseError, scriptErr } from "./response.ts";
+import type { Hook, HookName, ScriptRoom } from "./script_room.ts";
+
+/** How long `disconnect_client` may wait. */
+const GOODBYE_MS = 1000;
+
+const EXECUTION_FAILED = "MySQL Proxy Lua script failed to execute. Check the error log.";
+const RESPONSE_FAILED = "(lua) handling proxy.response failed, check error-log";
+
+/** What each hook can decide, besides nothing. */
+const VERDICTS: Readonly<Record<HookName, readonly number[]>> = {
+  connect_server: [Verdict.SEND_RESULT, Verdict.IGNORE_RESULT],
+  read_handshake: [Verdict.SEND_RESULT],
+  read_auth: [Verdict.SEND_QUERY, Verdict.SEND_RESULT],
+  read_auth_result: [Verdict.SEND_RESULT],
+  read_query: [Verdict.SEND_QUERY, Verdict.SEND_RESULT],
+  read_query_result: [Verdict.SEND_RESULT, Verdict.IGNORE_RESULT],
+  disconnect_client: [],
+};
+
+const NOTHING: Uint8Array = new Uint8Array();
+
+/** The environment, as references into the registry. */
+interface Environment {
+  /** The prelude's table of the connection. */
+  readonly connection: bigint;
+  /** The table that hooks are looked up in. */
+  env: bigint;
+  /** The script has given itself another environment: only Lua knows what is in it. */
+  foreign: boolean;
+}
+
+/** A {@linkcode Script} in Lua. */
+export class ConnectionScript implements Script {
+  readonly queries: QueuedQuery[] = [];
+  readonly view: ConnectionView;
+  readonly servers: (SocketView | undefined)[] = [];
+  readonly id: number;
+  packetPointer = 0;
+  packet = NOTHING;
+  readonly #room: ScriptRoom;
+  #slot = 1;
+  #environment: Environment | undefined;
+  #started = false;
+  #waiting: Coroutine | undefined;
+  #cancelled = false;
+  #closed = false;
+  /** A response of the host's own, in place of `proxy.response`. */
+  #ownResponse: Uint8Array[] | undefined;
+
+  constructor(room: ScriptRoom, view: ConnectionView) {
+    this.#room = room;
+    this.view = view;
+    this.id = room.scripts.add(this);
+  }
+
+  get readsQueries(): boolean {
+    return !this.#started || this.#has(this.#room.hooks.read_query);
+  }
+
+  connectServer(): Decision {
+    return this.#after(this.#start("connect_server"), (started) => {
+      if (!started) return this.#refuse();
+      return this.#plain("connect_server");
+    });
+  }
+
+  readHandshake(): Decision {
+    return this.#after(this.#start("read_handshake"), (started) => {
+      if (!started) return Verdict.NONE;
+      return this.#after(this.#call("read_handshake"), (number) => {
+        if (number !== Verdict.SEND_QUERY) return this.#verdict("read_handshake", number);
+        this.#room.errors.report(
+          "warning",
+          "(read_handshake) return proxy.PROXY_SEND_QUERY is deprecated, use PROXY_SEND_RESULT instead",
+        );
+        return Verdict.SEND_RESULT;
+      });
+    });
+  }
+
+  readAuth(): Decision {
+    return this.#after(this.#start("read_auth"), (started) => started ? this.#plain("read_auth") : Verdict.NONE);
+  }
+
+  readAuthResult(packet: Uint8Array): Decision {
+    const start = this.#start("read_auth_result");
+    const kept = start instanceof Promise ? packet.slice() : packet;
+    return this.#after(start, (started) => {
+      const { hooks, engine } = this.#room;
+      if (!started || !this.#has(hooks.read_auth_result)) return Verdict.NONE;
+      const co = this.#begin(hooks.read_auth_result);
+      engine.pushBytes(co.L, kept);
+      return this.#after(
+        this.#run("read_auth_result", co, 2),
+        (number) => this.#verdict("read_auth_result", number),
+      );
+    });
+  }
+
+  readQuery(packet: Uint8Array): Decision {
+    if (this.#started) return this.#readQuery(packet);
+    const start = this.#start("read_query");
+    const kept = start instanceof Promise ? packet.slice() : packet;
+    return this.#after(start, (started) => started ? this.#readQuery(kept) : this.#refuse());
+  }
+
+  #readQuery(packet: Uint8Array): Decision {
+    const { hooks } = this.#room;
+    this.queries.length = 0;
+    this.#slot = 1;
+    this.#ownResponse = undefined;
+    if (!this.#has(hooks.read_query)) return Verdict.NONE;
+    const number = this.#queryHook(packet);
+    return typeof number === "number" ? this.#queryVerdict(number) : number.then((n) => this.#queryVerdict(n));
+  }
+
+  #queryHook(packet: Uint8Array): number | Promise<number> {
+    const { hooks, engine } = this.#room;
+    let number: number | Promise<number>;
+    try {
+      const co = this.#begin(hooks.read_query);
+      this.packet = packet;
+      this.packetPointer = engine.pushBytes(co.L, packet);
+      number = this.#run("read_query", co, 2);
+    } catch (error) {
+      number = this.#failed("read_query", error);
+    }
+    if (typeof number === "number") {
+      this.packetPointer = 0;
+      this.packet = NOTHING;
+      return number;
+    }
+    // The packet's memory is the caller's: while the hook waits, a copy stands for it.
+    const copy = packet.slice();
+    this.packet = copy;
+    this.queries.forEach((query, i) => {
+      if (query.packet === packet && query instanceof QueueEntry) this.queries[i] = query.withPacket(copy);
+    });
+    return number.finally(() => {
+      this.packetPointer = 0;
+      this.packet = NOTHING;
+    });
+  }
+
+  #queryVerdict(number: number): Verdict {
+    const verdict = this.#verdict("read_query", number);
+    if (verdict === Verdict.SEND_QUERY && this.queries.length === 0) {
+      this.#room.errors.report(
+        "critical",
+        "(read_query) return proxy.PROXY_SEND_QUERY with an empty queue: add queries with proxy.queries:append() first",
+      );
+      return Verdict.NONE;
+    }
+    if (verdict === Verdict.NONE && this.queries.length > 0) {
+      this.#room.errors.report(
+        "critical",
+        "(read_query) proxy.queries has queries, but the hook did not return proxy.PROXY_SEND_QUERY: they are discarded",
+      );
+      this.queries.length = 0;
+    }
+    return verdict;
+  }
+
+  readQueryResult(result: QueryResult): Decision {
+    const { hooks, engine, results } = this.#room;
+    this.#ownResponse = undefined;
+    if (!this.#started || !this.#has(hooks.read_query_result)) return Verdict.NONE;
+    const { query } = result;
+    const entry = query instanceof QueueEntry ? query : undefined;
+    let number: number | Promise<number>;
+    try {
+      const co = this.#begin(hooks.read_query_result);
+      results.push(co.L, result, entry?.command ?? query.packet[0] ?? 0);
+      engine.pushNumber(co.L, query.id);
+      engine.pushNumber(co.L, entry?.slot ?? 0);
+      number = this.#run("read_query_result", co, 5);
+    } catch (error) {
+      number = this.#failed("read_query_result", error);
+    }
+    if (typeof number === "number") return this.#resultVerdict(number, query);
+    return number.then((n) => this.#resultVerdict(n, query));
+  }
+
+  #resultVerdict(number: number, query: QueuedQuery): Verdict {
+    this.#room.collectIfCrowded();
+    const verdict = this.#verdict("read_query_result", number);
+    if (verdict !== Verdict.NONE && !query.resultsetIsNeeded) {
+      this.#room.errors.report(
+        "critical",
+        `(read_query_result) return proxy.PROXY_${verdict === Verdict.SEND_RESULT ? "SEND" : "IGNORE"}_RESULT needs ` +
+          "the query to be appended with { resultset_is_needed = true }: the result is sent as it is",
+      );
+      return Verdict.NONE;
+    }
+    return verdict;
+  }
+
+  disconnectClient(): void | Promise<void> {
+    if (this.#closed) return;
+    if (!this.#started || !this.#has(this.#room.hooks.disconnect_client)) return this.#close();
+    this.#cancelled = false;
+    const number = this.#call("disconnect_client");
+    if (typeof number === "number") return this.#close();
+    const timer = setTimeout(() => this.cancel(), GOODBYE_MS);
+    return number.then(() => {}).finally(() => {
+      clearTimeout(timer);
+      this.#close();
+    });
+  }
+
+  response(): Uint8Array[] {
+    if (this.#ownResponse !== undefined) return this.#ownResponse;
+    const { engine, errors, hooks } = this.#room;
+    try {
+      const payloads = this.#environment === undefined
+        ? undefined
+        : engine.run(this.#begin(hooks.respond), 1, () => this.#room.takeResponse());
+      if (payloads instanceof Promise) {
+        payloads.catch(() => {});
+        throw new ResponseError("a metamethod of proxy.response waits");
+      }
+      if (payloads !== undefined) return payloads;
+    } catch (error) {
+      errors.failed("proxy.response", error);
+    }
+    return [scriptErr(RESPONSE_FAILED)];
+  }
+
+  cancel(): void {
+    this.#cancelled = true;
+    if (this.#waiting !== undefined) this.#room.engine.cancel(this.#waiting);
+  }
+
+  /** The next free slot for a packet in the queue's Lua object. */
+  takeSlot(): number {
+    return ++this.#slot;
+  }
+
+  /** The prelude has made the connection's tables: the one of the connection is at 1, its environment at 2. */
+  starting(L: State): void {
+    const { api } = this.#room.engine;
+    this.#forget();
+    api.lua_pushvalue(L, 1);
+    const connection = BigInt(api.luaL_ref(L, REGISTRY));
+    api.lua_pushvalue(L, 2);
+    this.#environment = { connection, env: BigInt(api.luaL_ref(L, REGISTRY)), foreign: false };
+  }
+
+  /** Makes this connection's view of `proxy` the current one. */
+  readonly enter = (): void => {
+    const { engine, hooks } = this.#room;
+    const { api, main } = engine;
+    if (this.#environment === undefined) return;
+    api.lua_rawgeti(main, REGISTRY, hooks.enter.dispatcher);
+    api.lua_rawgeti(main, REGISTRY, this.#environment.connection);
+    if (api.lua_pcallk(main, 1, 0, 0, 0, 0) !== LuaStatus.OK) api.lua_settop(main, -2);
+  };
+
+  /** Runs the main chunk, unless that is done. */
+  #start(hook: string): boolean | Promise<boolean> {
+    if (this.#started) return true;
+    if (this.#closed) return false;
+    const { engine, hooks } = this.#room;
+    const { api } = engine;
+    const co = engine.begin();
+    let done: boolean | Promise<boolean>;
+    try {
+      api.lua_rawgeti(co.L, REGISTRY, hooks.start.dispatcher);
+      engine.pushNumber(co.L, this.id);
+      api.lua_rawgeti(co.L, REGISTRY, this.#room.factory);
+      this.#room.nowStarting = this;
+      done = engine.run(co, 2, this.#finishStart);
+    } catch (error) {
+      return this.#startFailed(hook, error);
+    }
+    if (!(done instanceof Promise)) return done;
+    return this.#watch(co, done).catch((error) => this.#startFailed(hook, error));
+  }
+
+  readonly #finishStart = (L: State): boolean => {
+    const { api } = this.#room.engine;
+    // hooks.start() returns another environment, if the script has set one.
+    if (this.#environment !== undefined && api.lua_type(L, 1) === LuaType.TABLE) {
+      api.luaL_unref(L, REGISTRY, Number(this.#environment.env));
+      api.lua_pushvalue(L, 1);
+      this.#environment.env = BigInt(api.luaL_ref(L, REGISTRY));
+      this.#environment.foreign = true;
+    }
+    this.#started = true;
+    return true;
+  };
+
+  #startFailed(hook: string, error: unknown): boolean {
+    this.#forget();
+    if (!(error instanceof LuaCancelled)) this.#room.errors.failed(hook, error);
+    return false;
+  }
+
+  #refuse(): Verdict {
+    this.#ownResponse = [scriptErr(EXECUTION_FAILED)];
+    return Verdict.SEND_RESULT;
+  }
+
+  /** Whether there is such a hook: in the environment, or among the globals. Never runs Lua. */
+  #has(hook: Hook): boolean {
+    const environment = this.#environment;
+    if (environment === undefined) return false;
+    if (environment.foreign) return true;
+    const { api, main } = this.#room.engine;
+    api.lua_rawgeti(main, REGISTRY, environment.env);
+    api.lua_rawgeti(main, REGISTRY, hook.name);
+    const own = api.lua_rawget(main, -2);
+    api.lua_settop(main, -3);
+    if (own !== LuaType.NIL) return own === LuaType.FUNCTION;
+    api.lua_rawgeti(main, REGISTRY, GLOBALS_KEY);
+    api.lua_rawgeti(main, REGISTRY, hook.name);
+    const global = api.lua_rawget(main, -2);
+    api.lua_settop(main, -3);
+    return global === LuaType.FUNCTION;
+  }
+
+  /** A coroutine with the hook's dispatcher and the connection on it. */
+  #begin(hook: Hook): Coroutine {
+    const { engine } = this.#room;
+    const co = engine.begin();
+    engine.api.lua_rawgeti(co.L, REGISTRY, hook.dispatcher);
+    engine.api.lua_rawgeti(co.L, REGISTRY, this.#environment?.connection ?? 0n);
+    return co;
+  }
+
+  #plain(name: HookName): Decision {
+    return this.#after(this.#call(name), (number) => this.#verdict(name, number));
+  }
+
+  /** Runs a hook without arguments, if there is one. */
+  #call(name: HookName): number | Promise<number> {
+    const hook = this.#room.hooks[name];
+    return this.#has(hook) ? this.#run(name, this.#begin(hook), 1) : 0;
+  }
+
+  /** What the hook has returned, as a number. */
+  #run(name: HookName, co: Coroutine, argumentCount: number): number | Promise<number> {
+    try {
+      const number = this.#room.engine.run(co, argumentCount, this.#room.returned);
+      if (typeof number === "number") return number;
+      return this.#watch(co, number).catch((error) => this.#failed(name, error));
+    } catch (error) {
+      return this.#failed(name, error);
+    }
+  }
+
+  /** Looks after a call that waits. */
+  #watch<T>(co: Coroutine, promise: Promise<T>): Promise<T> {
+    co.resuming = this.enter;
+    this.#waiting = co;
+    if (this.#cancelled) this.cancel();
+    return promise.finally(() => {
+      this.#waiting = undefined;
+    });
+  }
+
+  #failed(name: HookName, error: unknown): number {
+    if (!(error instanceof LuaCancelled)) this.#room.errors.failed(name, error);
+    return 0;
+  }
+
+  /** A hook's number as a verdict; one that the hook cannot give is none. */
+  #verdict(name: HookName, number: number): Verdict {
+    switch (number) {
+      case Verdict.NONE:
+        return Verdict.NONE;
+      case Verdict.SEND_QUERY:
+      case Verdict.SEND_RESULT:
+      case Verdict.IGNORE_RESULT:
+        if (VERDICTS[name].includes(number)) return number;
+    }
+    this.#room.errors.report("message", `(${name}) the hook has returned ${number}, which means nothing here`);
+    return Verdict.NONE;
+  }
+
+  #after<T, R>(value: T | Promise<T>, then: (value: T) => R | Promise<R>): R | Promise<R> {
+    return value instanceof Promise ? value.then(then) : then(value);
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { engine, hooks, scripts } = this.#room;
+    if (this.#environment !== undefined) {
+      const { api, main } = engine;
+      api.lua_rawgeti(main, REGISTRY, hooks.close.dispatcher);
+      api.lua_rawgeti(main, REGISTRY, this.#environment.connection);
+      if (api.lua_pcallk(main, 1, 0, 0, 0, 0) !== LuaStatus.OK) api.lua_settop(main, -2);
+    }
+    this.#forget();
+    this.#started = false;
+    this.queries.length = 0;
+    scripts.remove(this.id);
+  }
+
+  #forget(): void {
+    if (this.#environment === undefined) return;
+    const { api, main } = this.#room.engine;
+    api.luaL_unref(main, REGISTRY, Number(this.#environment.connection));
+    api.luaL_unref(main, REGISTRY, Number(this.#environment.env));
+    this.#environment = undefined;
+  }
+}

@@ -1,0 +1,149 @@
+-- The injection object of read_query_result and its result sets. All of them look into a record: a string that holds the
+-- response and its numbers, so what a script keeps stays valid and is collected like anything else.
+local raw, objects = ...
+local setmetatable, error, type, tostring, rawset, next = setmetatable, error, type, tostring, rawset, next
+local record_number, record_set, text_row, binary_row, field_value, record_packet =
+  raw.record_number, raw.record_set, raw.text_row, raw.binary_row, raw.field_value, raw.record_packet
+
+-- A result set's own fields by number.
+local RECORD, SET, KIND, COLUMNS, FIRST_ROW, ROWS, HEAD, BINARY = 1, 2, 3, 4, 5, 6, 7, 8
+local KIND_ROWS = 1
+
+-- A field: number 1 is the record, number 2 the packet with its definition.
+local field_meta = { __index = field_value, __metatable = false }
+
+local fields_meta = {
+  __len = function(fields) return fields.count end,
+  __index = function(fields, index)
+    if type(index) ~= "number" then
+      error("resultset.fields is indexed by a number, got a " .. type(index), 2)
+    end
+    if index < 1 or index > fields.count or index % 1 ~= 0 then return nil end
+    local field = setmetatable({ fields.record, fields.head + index }, field_meta)
+    rawset(fields, index, field)
+    return field
+  end,
+  __metatable = false,
+}
+
+-- Finds out, once, where in the response the result set lies.
+local function locate(set, what)
+  if set[KIND] == nil then
+    local kind, columns, first, rows, head, binary = record_set(set[RECORD], set[SET])
+    if kind == nil then
+      error(".resultset." .. what .. " isn't available if 'resultset_is_needed ~= true'", 3)
+    end
+    set[KIND], set[COLUMNS], set[FIRST_ROW], set[ROWS], set[HEAD], set[BINARY] = kind, columns, first, rows, head, binary
+  end
+end
+
+local getters = {}
+
+function getters.fields(set)
+  locate(set, "fields")
+  local count = set[KIND] == KIND_ROWS and set[COLUMNS] or 0
+  local fields = setmetatable({ record = set[RECORD], head = set[HEAD], count = count }, fields_meta)
+  rawset(set, "fields", fields)
+  return fields
+end
+
+function getters.rows(set)
+  locate(set, "rows")
+  if set[KIND] ~= KIND_ROWS then return nil end
+  local record, columns, index = set[RECORD], set[COLUMNS], set[FIRST_ROW]
+  local last = index + set[ROWS]
+  if set[BINARY] then
+    local head = set[HEAD]
+    return function()
+      if index < last then
+        local row = { binary_row(record, index, columns, head) }
+        index = index + 1
+        return row
+      end
+    end
+  end
+  return function()
+    if index < last then
+      local row = { text_row(record, index, columns) }
+      index = index + 1
+      return row
+    end
+  end
+end
+
+function getters.raw(set)
+  locate(set, "raw")
+  return record_packet(set[RECORD], set[HEAD])
+end
+
+local STATUS_FLAGS = {
+  in_trans = 0x0001, auto_commit = 0x0002, no_good_index_used = 0x0010, no_index_used = 0x0020,
+}
+
+function getters.flags(set)
+  local status = record_number(set[RECORD], 9)
+  local flags = {}
+  for name, bit in next, STATUS_FLAGS do flags[name] = status // bit % 2 == 1 end
+  return flags
+end
+
+local NUMBERS = {
+  row_count = 3, bytes = 4, query_status = 5, affected_rows = 6, insert_id = 7, warning_count = 8, server_status = 9,
+}
+
+local set_meta = {
+  __index = function(set, key)
+    local number = NUMBERS[key]
+    if number then return record_number(set[RECORD], number) end
+    local getter = getters[key]
+    if getter then return getter(set) end
+  end,
+  __metatable = false,
+}
+
+local sets_meta = {
+  __len = function(sets) return raw.record_sets(sets.record) end,
+  __index = function(sets, index)
+    if type(index) ~= "number" then
+      error("inj.resultsets is indexed by a number, got a " .. type(index), 2)
+    end
+    if index < 1 or index > raw.record_sets(sets.record) or index % 1 ~= 0 then return nil end
+    local set = setmetatable({ sets.record, index, token = sets.token }, set_meta)
+    rawset(sets, index, set)
+    return set
+  end,
+  __metatable = false,
+}
+
+local injection_meta = {
+  __index = function(inj, key)
+    if key == "resultset" then
+      local set = setmetatable({ inj.record, 1, token = inj.token }, set_meta)
+      inj.resultset = set
+      return set
+    elseif key == "query_time" then
+      return record_number(inj.record, 1)
+    elseif key == "response_time" then
+      return record_number(inj.record, 2)
+    elseif key == "type" then
+      return inj.id
+    elseif key == "resultsets" then
+      local sets = setmetatable({ record = inj.record, token = inj.token }, sets_meta)
+      inj.resultsets = sets
+      return sets
+    elseif key == "token" or key == "query" then
+      return nil
+    end
+    raw.unknown_injection_field(tostring(key))
+  end,
+  __metatable = false,
+}
+
+-- A token stands for a response that is too large for a record; the host lets go of it when the token is collected.
+local token_meta = { __gc = function(token) raw.release_packets(token[1]) end }
+
+function objects.injection(record, number, id, query)
+  local token
+  if number then token = setmetatable({ number }, token_meta) end
+  return setmetatable({ record = record, token = token, id = id, query = query }, injection_meta)
+end

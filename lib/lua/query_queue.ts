@@ -1,0 +1,98 @@
+/**
+ * `proxy.queries`: the functions behind `prelude/queries.lua`.
+ *
+ * @module
+ */
+import type { QueuedQuery } from "../script/mod.ts";
+import type { LuaEngine, LuaFunction, State } from "./engine.ts";
+import { LuaType, typeName } from "./lua_api.ts";
+import type { RunningScripts } from "./running_scripts.ts";
+
+/** A query in the queue, with what its `read_query_result` needs. */
+export class QueueEntry implements QueuedQuery {
+  readonly id: number;
+  readonly packet: Uint8Array;
+  readonly resultsetIsNeeded: boolean;
+  readonly appendedAt: number;
+  /** The command byte. */
+  readonly command: number;
+  /** Where the queue's Lua object has the packet as a string. */
+  readonly slot: number;
+
+  constructor(id: number, packet: Uint8Array, resultsetIsNeeded: boolean, appendedAt: number, slot: number) {
+    this.id = id;
+    this.packet = packet;
+    this.resultsetIsNeeded = resultsetIsNeeded;
+    this.appendedAt = appendedAt;
+    this.command = packet[0] ?? 0;
+    this.slot = slot;
+  }
+
+  /** The same with another packet. */
+  withPacket(packet: Uint8Array): QueueEntry {
+    return new QueueEntry(this.id, packet, this.resultsetIsNeeded, this.appendedAt, this.slot);
+  }
+}
+
+/** What the queue belongs to: a connection. */
+export interface QueueOwner {
+  readonly queries: QueuedQuery[];
+  /** The address of the packet that `read_query` was called with, as a Lua string, and its bytes; 0 outside of it. */
+  readonly packetPointer: number;
+  readonly packet: Uint8Array;
+  /** The next free slot for a packet. */
+  takeSlot(): number;
+}
+
+/** The functions, by the names that the prelude calls them by. */
+export function queueFunctions(engine: LuaEngine, scripts: RunningScripts<QueueOwner>): Record<string, LuaFunction> {
+  const { api } = engine;
+  const needed = engine.cstring("resultset_is_needed");
+
+  /** (queue, id, packet, options) → an entry. */
+  function entry(L: State, owner: QueueOwner): QueueEntry {
+    const id = engine.argInteger(L, 2);
+    if (api.lua_type(L, 3) !== LuaType.STRING) engine.argBytes(L, 3);
+    const pointer = api.lua_tolstring(L, 3, 0);
+    const packet = pointer === owner.packetPointer ? owner.packet : engine.bytes(L, 3);
+    const slot = owner.takeSlot();
+    api.lua_pushvalue(L, 3);
+    api.lua_rawseti(L, 1, BigInt(slot));
+    return new QueueEntry(id, packet, resultsetIsNeeded(L), performance.now(), slot);
+  }
+
+  function resultsetIsNeeded(L: State): boolean {
+    const type = api.lua_type(L, 4);
+    if (type <= LuaType.NIL) return false;
+    engine.argTable(L, 4);
+    api.lua_getfield(L, 4, needed);
+    const option = api.lua_type(L, -1);
+    const value = api.lua_toboolean(L, -1) !== 0;
+    api.lua_settop(L, -2);
+    if (option !== LuaType.NIL && option !== LuaType.BOOLEAN) {
+      throw new Error(`the option "resultset_is_needed" has to be a boolean, is a ${typeName(option)}`);
+    }
+    return value;
+  }
+
+  return {
+    queue_append(L) {
+      const owner = scripts.ownerOf(L);
+      owner.queries.push(entry(L, owner));
+      return 0;
+    },
+    queue_prepend(L) {
+      const owner = scripts.ownerOf(L);
+      owner.queries.unshift(entry(L, owner));
+      return 0;
+    },
+    queue_reset(L) {
+      scripts.ownerOf(L).queries.length = 0;
+      return 0;
+    },
+    queue_length(L) {
+      engine.pushNumber(L, scripts.ownerOf(L).queries.length);
+      return 1;
+    },
+  };
+}
