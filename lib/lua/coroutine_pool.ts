@@ -20,6 +20,8 @@ export interface Coroutine {
   readonly L: State;
   /** What keeps it from being collected. */
   readonly reference: number;
+  /** The script's own coroutines that run in it, inside each other. */
+  readonly inner: State[];
   /** What the call waits for, from `wait()` until it is resumed. */
   waiting: Promise<readonly LuaValue[]> | undefined;
   /** Ends the wait early. */
@@ -62,6 +64,7 @@ export class CoroutinePool {
     const made: Coroutine = {
       L,
       reference,
+      inner: [],
       waiting: undefined,
       settle: undefined,
       outcome: undefined,

@@ -66,6 +66,16 @@ export class LuaValues {
     return this.#heap.bytes;
   }
 
+  /** The word at an address that is divisible by four. */
+  wordAt(at: Pointer): number {
+    return this.#heap.words[at >> 2] ?? 0;
+  }
+
+  /** Writes the word at an address that is divisible by four. */
+  setWordAt(at: Pointer, word: number): void {
+    this.#heap.words[at >> 2] = word;
+  }
+
   /** @throws {LuaError} if there is no memory left. */
   allocate(size: number): Pointer {
     const at = this.api.malloc(size);

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { cutFractions } from "./dialect/fractions.ts";
 import { hostClock } from "./host_clock.ts";
 import { hostFiles, type Streams } from "./host_files.ts";
 import type { FunctionPointer, LuaApi, Pointer } from "./lua_api.ts";
@@ -105,6 +106,7 @@ export async function compile(): Promise<WebAssembly.Module> {
   if (hex(digest) !== SHA256) {
     throw new LuaError("engine", `"glue.wasm" is not the one of wasmoon ${VERSION}: install exactly this version`);
   }
+  if (!cutFractions(bytes)) throw new LuaError("engine", `"glue.wasm" is not the one of wasmoon ${VERSION}`);
   return await WebAssembly.compile(bytes);
 }
 
