@@ -369,3 +369,19 @@ function disjoint(head: Head, other: Head): boolean {
 export function compile(pattern: Pattern): Program {
   return new Compiler().program(pattern);
 }
+
+/** A program as text, an operation a line, as `lpeg.print` shows it. */
+export function listing(program: Program): string {
+  const names = Object.keys(Op);
+  const lines: string[] = [];
+  for (let at = 0; at < program.code.length;) {
+    const width = WIDTHS[program.code[at] ?? 0] ?? 1;
+    const [op = 0, ...cells] = program.code.subarray(at, at + width);
+    const capture = op >= Op.Open && op !== Op.Close && op <= Op.Decide
+      ? program.captures[cells[0] ?? 0]?.kind
+      : undefined;
+    lines.push([at, names[op], ...cells, ...(capture === undefined ? [] : [`(${capture})`])].join(" "));
+    at += width;
+  }
+  return lines.join("\n");
+}
