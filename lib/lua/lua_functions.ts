@@ -99,7 +99,7 @@ export class LuaFunctions extends LuaValues {
     api.luaL_getsubtable(main, REGISTRY, this.cstring("_PRELOAD"));
     this.pushFunction(main, name, open);
     api.lua_setfield(main, -2, this.cstring(name));
-    api.lua_settop(main, -3);
+    api.lua_settop(main, -2);
   }
 
   /**
