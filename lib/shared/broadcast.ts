@@ -179,9 +179,10 @@ export class Broadcast {
     for (const peer of this.#peers) {
       if (peer.lost) this.#find(peer);
       const sent = this.#sendBacklog(peer);
-      if (sent > 0) peer.progress = now;
       const { bytes, stalled } = this.#limits;
-      if (peer.backlogBytes > bytes && now - peer.progress >= stalled) {
+      if (sent > 0) {
+        peer.progress = now;
+      } else if (peer.backlogBytes > bytes && now - peer.progress >= stalled) {
         peer.backlog = [];
         peer.backlogBytes = 0;
         peer.lost = true;
