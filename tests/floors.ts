@@ -12,12 +12,12 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   "lib/shared": [],
   "lib/protocol": [],
   "lib/sql": [],
-  "lib/script": [],
+  "lib/script": ["lib/plugin"],
   "lib/net": ["lib/plugin", "lib/shared"],
   "lib/core": ["lib/protocol", "lib/script"],
   "lib/lua": ["lib/sql", "lib/protocol", "lib/script"],
   "plugins": ["lib/core", "lib/lua", "lib/net", "lib/plugin", "lib/protocol", "lib/script", "lib/shared", "lib/sql"],
-  "lib/chassis": ["plugins", "lib/net", "lib/plugin", "lib/shared"],
+  "lib/chassis": ["plugins", "lib/net", "lib/plugin", "lib/script", "lib/shared"],
   "main.ts": ["lib/chassis"],
 };
 

@@ -9,6 +9,7 @@
  */
 import { join } from "node:path";
 import { TLS_OPTIONS } from "../net/tls_options.ts";
+import { LUA_OPTIONS } from "../script/lua_options.ts";
 import { type Plugin, valuesOf } from "../plugin/mod.ts";
 import { type BaseDirectories, baseDirectories } from "./basedir.ts";
 import { parseCommandLine } from "./command_line.ts";
@@ -33,8 +34,17 @@ const TLS_GROUP: OptionGroup = {
   options: TLS_OPTIONS,
 };
 
-/** The options of the chassis, of TLS and of every shipped plugin, as the README lists them. */
-export const SHIPPED_GROUPS: readonly OptionGroup[] = [CHASSIS_GROUP, TLS_GROUP, ...SHIPPED_PLUGINS.map(groupOf)];
+const LUA_GROUP: OptionGroup = {
+  name: "lua",
+  text: "Lua scripts, of the proxy and of every other plugin",
+  options: LUA_OPTIONS,
+};
+
+/** The options that are there whatever is loaded. */
+const OWN_GROUPS: readonly OptionGroup[] = [CHASSIS_GROUP, TLS_GROUP, LUA_GROUP];
+
+/** The options of the program and of every shipped plugin, as the README lists them. */
+export const SHIPPED_GROUPS: readonly OptionGroup[] = [...OWN_GROUPS, ...SHIPPED_PLUGINS.map(groupOf)];
 
 interface Early {
   readonly directories: BaseDirectories;
@@ -63,7 +73,7 @@ export async function configure(
   if (version) return { kind: "print", text: versionText(loaded) };
 
   const notLoaded = shipped.filter((plugin) => !loaded.includes(plugin));
-  const groups = [CHASSIS_GROUP, TLS_GROUP, ...loaded.map(groupOf)];
+  const groups = [...OWN_GROUPS, ...loaded.map(groupOf)];
   if (help) return { kind: "print", text: helpText([...groups, ...notLoaded.flatMap(activationOf)]) };
 
   const set = new OptionSet(groups, notLoaded.map(groupOf));

@@ -83,6 +83,7 @@ async function start(order: StartOrder): Promise<void> {
     index,
     threads,
     wakeOthers: () => void outbox.send(encodeNotice({ kind: "wake-others" })),
+    shutdown: () => void outbox.send(encodeNotice({ kind: "shutdown" })),
   };
   for (const { name, source, shared } of order.plugins) {
     const plugin = await importPlugin(source, name);

@@ -38,6 +38,8 @@ export interface EventThreadsOptions {
   readonly log: LogOutput;
   /** Called when the last thread has died of an error. */
   readonly allDied: () => void;
+  /** Called when a thread asks for a clean stop of the program. */
+  readonly shutdown: () => void;
 }
 
 /** One thread and what the main thread knows of it. */
@@ -188,6 +190,8 @@ export class EventThreads {
       case "wake-others":
         for (const thread of this.#threads) if (thread !== from && thread.state === "running") this.#wake(thread);
         return;
+      case "shutdown":
+        return this.#options.shutdown();
       case "stopped":
         from.state = "ended";
         return from.end();

@@ -68,7 +68,15 @@ export class Program {
 
     if (this.#stopping) return;
     const allDied = () => requestStop(1);
-    this.#threads = new EventThreads({ threads, values, level, plugins: threadPlugins, log, allDied });
+    this.#threads = new EventThreads({
+      threads,
+      values,
+      level,
+      plugins: threadPlugins,
+      log,
+      allDied,
+      shutdown: () => requestStop(0),
+    });
     await this.#threads.start();
     for (const { name, half } of this.#mainHalves) await blame(name, () => half.ready?.());
     if (this.#stopping) return;

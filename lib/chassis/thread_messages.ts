@@ -59,6 +59,8 @@ export type Command =
 export type Notice =
   | { readonly kind: "log"; readonly entry: LogEntry }
   | { readonly kind: "wake-others" }
+  /** The whole program is to stop. */
+  | { readonly kind: "shutdown" }
   | { readonly kind: "stopped" };
 
 const WAKE = 1;
@@ -66,6 +68,7 @@ const STOP = 2;
 const LOG = 3;
 const WAKE_OTHERS = 4;
 const STOPPED = 5;
+const SHUTDOWN = 6;
 
 const LOG_HEADER_BYTES = 10;
 const encoder = new TextEncoder();
@@ -97,6 +100,7 @@ export function decodeCommand(record: Uint8Array): Command {
 export function encodeNotice(notice: Notice): Uint8Array {
   if (notice.kind === "wake-others") return Uint8Array.of(WAKE_OTHERS);
   if (notice.kind === "stopped") return Uint8Array.of(STOPPED);
+  if (notice.kind === "shutdown") return Uint8Array.of(SHUTDOWN);
   const text = encoder.encode(notice.entry.text);
   const record = new Uint8Array(LOG_HEADER_BYTES + text.length);
   record[0] = LOG;
@@ -116,6 +120,8 @@ export function decodeNotice(record: Uint8Array, thread: number): Notice {
       return { kind: "wake-others" };
     case STOPPED:
       return { kind: "stopped" };
+    case SHUTDOWN:
+      return { kind: "shutdown" };
     case LOG: {
       const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
       const level = LOG_LEVELS[view.getUint8(1)];

@@ -84,6 +84,11 @@ export class Authentication {
     return this.#nonce;
   }
 
+  /** The plugin that the nonce was given for. */
+  get plugin(): string {
+    return this.#plugin;
+  }
+
   /** Takes the data that came with the login packet, for the plugin that the client chose. */
   first(plugin: string | undefined, data: Uint8Array): FirstStep {
     if (plugin !== undefined && plugin !== "") this.#plugin = plugin;

@@ -28,6 +28,7 @@ export interface BackendEntry {
 export interface BackendMemory {
   readonly entries: readonly BackendEntry[];
   readonly cells: SharedArrayBuffer;
+  readonly uuids: SharedArrayBuffer;
 }
 
 /** After this many seconds a backend that is DOWN may be tried again (spec 7.2). */
@@ -38,21 +39,34 @@ const SINCE = 1;
 const CONNECTED_CLIENTS = 2;
 const CONNECTIONS = 3;
 const FAILURES = 4;
-const COLUMNS = 5;
+const MIN_IDLE = 5;
+const MAX_IDLE = 6;
+const UUID_LENGTH = 7;
+const COLUMNS = 8;
+
+/** The longest uuid, in bytes of UTF-8. */
+const UUID_BYTES = 128;
 
 /** A view of the shared table. Indexes count from 0: read/write backends first, then the read-only ones. */
 export class Backends {
   readonly #entries: readonly BackendEntry[];
   readonly #cells: Int32Array;
+  readonly #uuids: Uint8Array;
 
   /** Makes the memory for `entries`, all in state UNKNOWN. */
   static allocate(entries: readonly BackendEntry[]): BackendMemory {
-    return { entries, cells: new SharedArrayBuffer(Math.max(1, entries.length) * COLUMNS * 4) };
+    const rows = Math.max(1, entries.length);
+    return {
+      entries,
+      cells: new SharedArrayBuffer(rows * COLUMNS * 4),
+      uuids: new SharedArrayBuffer(rows * UUID_BYTES),
+    };
   }
 
   constructor(memory: BackendMemory) {
     this.#entries = memory.entries;
     this.#cells = new Int32Array(memory.cells);
+    this.#uuids = new Uint8Array(memory.uuids);
   }
 
   get count(): number {
@@ -86,6 +100,40 @@ export class Backends {
       connections: Atomics.load(this.#cells, index * COLUMNS + CONNECTIONS),
       failures: Atomics.load(this.#cells, index * COLUMNS + FAILURES),
     };
+  }
+
+  /** How many idle connections a script wants the pool to keep at least, on each thread. */
+  minIdle(index: number): number {
+    return Atomics.load(this.#cells, index * COLUMNS + MIN_IDLE);
+  }
+
+  setMinIdle(index: number, count: number): void {
+    Atomics.store(this.#cells, index * COLUMNS + MIN_IDLE, count);
+  }
+
+  /** How many a script wants it to keep at most; a hint between scripts, as in the original. */
+  maxIdle(index: number): number {
+    return Atomics.load(this.#cells, index * COLUMNS + MAX_IDLE);
+  }
+
+  setMaxIdle(index: number, count: number): void {
+    Atomics.store(this.#cells, index * COLUMNS + MAX_IDLE, count);
+  }
+
+  /** The name that a script has given the server, if any. */
+  uuid(index: number): string | undefined {
+    const length = Atomics.load(this.#cells, index * COLUMNS + UUID_LENGTH);
+    if (length === 0) return undefined;
+    return new TextDecoder().decode(this.#uuids.slice(index * UUID_BYTES, index * UUID_BYTES + length));
+  }
+
+  /** @throws {RangeError} if it is longer than 128 bytes. */
+  setUuid(index: number, uuid: string | undefined): void {
+    const bytes = new TextEncoder().encode(uuid ?? "");
+    if (bytes.length > UUID_BYTES) throw new RangeError(`A uuid has at most ${UUID_BYTES} bytes, not ${bytes.length}`);
+    Atomics.store(this.#cells, index * COLUMNS + UUID_LENGTH, 0);
+    this.#uuids.set(bytes, index * UUID_BYTES);
+    Atomics.store(this.#cells, index * COLUMNS + UUID_LENGTH, bytes.length);
   }
 
   /** Sets the state, and the time even if the state stays. @returns whether the state was another one before. */

@@ -7,6 +7,12 @@
 /** The side of the client, or that of the server. */
 export type Side = "client" | "server";
 
+/** A server's socket that no session has, until one takes it. */
+export interface ParkedSocket {
+  /** Sends a last command and closes it. */
+  discard(farewell: Uint8Array): void;
+}
+
 /** Carries out what a session asks for. Calls come in order and while an event is being handled, never later. */
 export interface Effects {
   /** Open a connection to backend `index`; answer with `connected` or `connectFailed`. */
@@ -22,8 +28,18 @@ export interface Effects {
   secure(side: Side, first: Uint8Array): void;
   /** Close a side after everything sent to it is written. */
   close(side: Side): void;
+  /**
+   * Give the server's socket away.
+   *
+   * @param lost is called if it closes, or the server says anything, while nobody has it; it is closed then.
+   */
+  park(lost: () => void): ParkedSocket;
+  /** Take a socket that was parked, in place of the server's (there is none now). */
+  adopt(socket: ParkedSocket): void;
+  /** Take no more bytes of the client until the promise has settled. */
+  hold(until: Promise<void>): void;
   /** A backend's state changed. */
   backendChanged(index: number, up: boolean, reason: string): void;
   /** Something that an operator wants to know; one line. */
-  report(level: "warning" | "info" | "debug", text: string): void;
+  report(level: "critical" | "warning" | "info" | "debug", text: string): void;
 }

@@ -12,7 +12,11 @@ import {
   changeCapabilities,
   changeResponse,
   type CompressionAlgorithm,
+  encodeChangeUser,
+  encodeHandshake,
   ErrorNumber,
+  type Handshake,
+  type HandshakeResponse41,
   hasCapability,
   HEADER_LENGTH,
   parseHandshake,
@@ -26,6 +30,8 @@ import type { Side } from "./effects.ts";
 import type { BackendPolicy, LoginPolicy } from "./login_policy.ts";
 import { PacketExchange } from "./packet_exchange.ts";
 import { badHandshake, insecure, type Refusal, tlsRefusal } from "./refusal.ts";
+import type { Identity, LinkTerms, ServerLink } from "./server_link.ts";
+import type { Compression } from "./wire.ts";
 
 /** The capabilities that each side agrees on with the proxy, not with the other side. */
 const COMPRESSION: Readonly<Record<CompressionAlgorithm, bigint>> = {
@@ -33,6 +39,15 @@ const COMPRESSION: Readonly<Record<CompressionAlgorithm, bigint>> = {
   zstd: Capability.CLIENT_ZSTD_COMPRESSION_ALGORITHM,
 };
 const OWN_CAPABILITIES = Capability.CLIENT_SSL | COMPRESSION.zlib | COMPRESSION.zstd;
+
+/**
+ * What a script does not expect: queries with attributes in front, result sets without their EOF packets or definitions,
+ * and OK packets with more in them. Scripts were written before there was such a thing.
+ */
+const UNSCRIPTED = Capability.CLIENT_DEPRECATE_EOF | Capability.CLIENT_OPTIONAL_RESULTSET_METADATA |
+  Capability.CLIENT_QUERY_ATTRIBUTES | Capability.CLIENT_SESSION_TRACK | Capability.MARIADB_CLIENT_PROGRESS |
+  Capability.MARIADB_CLIENT_COM_MULTI | Capability.MARIADB_CLIENT_EXTENDED_METADATA |
+  Capability.MARIADB_CLIENT_CACHE_METADATA | Capability.MARIADB_CLIENT_BULK_UNIT_RESULTS;
 
 /** What MySQL uses where a client names no level. */
 const ZSTD_LEVEL = 3;
@@ -49,13 +64,9 @@ export type Answer =
   | { readonly kind: "forward"; readonly packet: Uint8Array }
   /** The client has to answer this first. */
   | { readonly kind: "ask"; readonly packet: Uint8Array }
+  /** The client is the one that the server's connection is logged in for. */
+  | { readonly kind: "recognised" }
   | { readonly kind: "refuse"; readonly refusal: Refusal };
-
-/** How a side compresses after the login. */
-export interface Compression {
-  readonly algorithm: CompressionAlgorithm;
-  readonly level?: number;
-}
 
 /** A login packet, and what becomes of it for the server. */
 interface HeldResponse {
@@ -80,11 +91,13 @@ export class Login extends PacketExchange {
   #useTls = false;
   #clientCapabilities = 0n;
   #authentication: Authentication | undefined;
+  /** The connection of the pool that the client is to get. */
+  #reused: ServerLink | undefined;
 
-  /** The user's name, once the client has sent it. */
-  username: string | undefined;
-  /** The server's connection id, once it has greeted. */
-  threadId: number | undefined;
+  /** What the client was told about the server, once there is something to tell. */
+  handshake: Handshake | undefined;
+  /** What the client said about itself. */
+  client: HandshakeResponse41 | undefined;
   /** How each side compresses once the login is over. */
   readonly compression: { client: Compression | undefined; server: Compression | undefined } = {
     client: undefined,
@@ -103,7 +116,23 @@ export class Login extends PacketExchange {
     this.#backend = backend;
     this.#backendName = name;
     this.#server = backend.socket ? "socket" : "plain";
+    this.#reused = undefined;
     this.reset("server");
+  }
+
+  /** The user's name, once the client has sent it. */
+  get username(): string | undefined {
+    return this.client?.username;
+  }
+
+  /** The server's connection id, once it has greeted. */
+  get threadId(): number | undefined {
+    return this.handshake?.connectionId;
+  }
+
+  /** What is not to be agreed on. */
+  get #hidden(): bigint {
+    return this.#policy.scripted === true ? UNSCRIPTED : 0n;
   }
 
   /**
@@ -112,16 +141,43 @@ export class Login extends PacketExchange {
    * @returns what to offer the client, and whether that is an ERR: then the login is over.
    * @throws {ProtocolError} if it is neither a greeting nor an ERR.
    */
-  greeting(packet: Uint8Array): { readonly packet: Uint8Array; readonly refused: boolean } {
+  greeting(packet: Uint8Array): { readonly payload: Uint8Array; readonly refused: boolean } {
     const payload = packet.subarray(HEADER_LENGTH);
-    if (payload[0] === ERR) return { packet: this.packetFor("client", payload), refused: true };
-    const { capabilities, connectionId, authData, authPluginName } = parseHandshake(payload);
-    this.#serverCapabilities = capabilities;
-    this.#nonce = authData;
-    this.#plugin = authPluginName ?? "";
-    this.threadId = connectionId;
-    const offer = changeCapabilities(payload, OWN_CAPABILITIES, this.#offered);
-    return { packet: this.packetFor("client", offer), refused: false };
+    if (payload[0] === ERR) return { payload, refused: true };
+    this.#greeted(parseHandshake(payload));
+    const offer = changeCapabilities(payload, OWN_CAPABILITIES | this.#hidden, this.#offered);
+    return { payload: offer, refused: false };
+  }
+
+  #greeted(handshake: Handshake): void {
+    this.handshake = handshake;
+    this.#serverCapabilities = handshake.capabilities & ~this.#hidden;
+    this.#nonce = handshake.authData;
+    this.#plugin = handshake.authPluginName ?? "";
+  }
+
+  /**
+   * Takes a script's greeting in place of a server's.
+   *
+   * @throws {ProtocolError} if it is none.
+   */
+  greetAs(payload: Uint8Array): void {
+    this.#greeted(parseHandshake(payload));
+  }
+
+  /** The greeting for a client that gets a connection of the pool: that of its server, with the nonce it gave last. */
+  reuse(link: ServerLink): Uint8Array {
+    const { handshake, terms } = link;
+    if (handshake === undefined || terms === undefined) throw new TypeError("The connection is not logged in");
+    this.reset("server");
+    this.#reused = link;
+    this.#server = terms.transport;
+    const capabilities = handshake.capabilities & ~OWN_CAPABILITIES & ~this.#hidden;
+    this.#greeted({ ...handshake, capabilities, authData: terms.nonce, authPluginName: terms.plugin });
+    return this.packetFor(
+      "client",
+      encodeHandshake({ ...this.handshake!, capabilities: capabilities | this.#offered }),
+    );
   }
 
   get #offered(): bigint {
@@ -138,14 +194,21 @@ export class Login extends PacketExchange {
     else this.#server = "tls";
   }
 
+  /** Reads a login packet for what it says about the client, and answers nothing. @throws {ProtocolError} */
+  look(packet: Uint8Array): void {
+    const response = parseHandshakeResponse(packet.subarray(HEADER_LENGTH));
+    if (response.kind !== "response41") return;
+    this.client = response;
+    this.#clientCapabilities = response.capabilities & ~this.#hidden;
+  }
+
   /**
-   * Reads a packet with which the client begins: its request for TLS, its login packet, or its answer to what it was asked
+   * Reads a payload with which the client begins: its request for TLS, its login packet, or its answer to what it was asked
    * first.
    *
    * @throws {ProtocolError} if it is none.
    */
-  begin(packet: Uint8Array): Answer {
-    const payload = packet.subarray(HEADER_LENGTH);
+  begin(payload: Uint8Array): Answer {
     const authentication = this.#authentication;
     if (authentication !== undefined) return this.#goOn(authentication.firstAnswer(payload));
     const response = parseHandshakeResponse(payload);
@@ -167,10 +230,11 @@ export class Login extends PacketExchange {
           ),
         };
       case "response41": {
-        const { capabilities, username, authPluginName, authResponse, zstdLevel = ZSTD_LEVEL } = response;
+        const { authPluginName, authResponse, zstdLevel = ZSTD_LEVEL } = response;
+        const capabilities = response.capabilities & ~this.#hidden;
         const refusal = this.#whyNot(capabilities, zstdLevel);
         if (refusal !== undefined) return { kind: "refuse", refusal };
-        this.username = username;
+        this.client = response;
         this.#clientCapabilities = capabilities;
         this.compression.client = clientCompression(capabilities, zstdLevel);
         this.#useTls = this.#wantsTls;
@@ -180,6 +244,7 @@ export class Login extends PacketExchange {
           zstdLevel,
           data: authResponse,
         };
+        if (this.#reused !== undefined && this.#policy.poolWithoutChangeUser === true) return this.#recognise(response);
         const server = this.#useTls ? "tls" : this.#server;
         const { passwordKeys } = this.#policy;
         this.#authentication = new Authentication(passwordKeys, this.#client, server, this.#plugin, this.#nonce);
@@ -198,11 +263,33 @@ export class Login extends PacketExchange {
     return { kind: "secure-server", packet: this.packetFor("server", request) };
   }
 
-  /** The login packet for the server. */
+  /** The client gets a pooled connection if it says what its last user said, who knew the password. */
+  #recognise({ username, authResponse }: HandshakeResponse41): Answer {
+    const last = this.#reused!.identity;
+    const same = last !== undefined && last.username === username && equal(last.authResponse, authResponse);
+    return same ? { kind: "recognised" } : {
+      kind: "refuse",
+      refusal: {
+        errorNumber: ErrorNumber.ER_ACCESS_DENIED_ERROR,
+        sqlState: "28000",
+        text: "(proxy-pool) login failed",
+      },
+    };
+  }
+
+  /** The login packet for the server; a change of user where the server is logged in to already. */
   response(): Uint8Array {
     const { payload, capabilities, data, zstdLevel } = this.#held!;
     this.#held = undefined;
+    if (this.#reused !== undefined) return this.packetFor("server", this.#changeUser(data));
     return this.packetFor("server", changeResponse(payload, { capabilities, authResponse: data, zstdLevel }));
+  }
+
+  #changeUser(authResponse: Uint8Array): Uint8Array {
+    const { username, database = "", charset, attributes } = this.client!;
+    const authPluginName = this.client!.authPluginName ?? this.#plugin;
+    const command = { username, authResponse, database, charset, authPluginName, ...(attributes && { attributes }) };
+    return encodeChangeUser(command, this.#reused?.terms?.capabilities ?? this.#agreed);
   }
 
   #whyNot(capabilities: bigint, zstdLevel: number): Refusal | undefined {
@@ -221,7 +308,7 @@ export class Login extends PacketExchange {
     if (zstdLevel < 1 || zstdLevel > HIGHEST_ZSTD_LEVEL) {
       return badHandshake(`the zstd level ${zstdLevel} is not one of 1 to ${HIGHEST_ZSTD_LEVEL}`);
     }
-    const tls = this.#backend?.tls;
+    const tls = this.#reused === undefined ? this.#backend?.tls : undefined;
     const wanted = tls === "required" || (tls === "as-client" && this.#client === "tls");
     if (wanted && !hasCapability(this.#serverCapabilities, Capability.CLIENT_SSL)) {
       return tlsRefusal(`backend ${this.#backendName} offers no TLS, which --backend-ssl-mode asks for`);
@@ -230,6 +317,7 @@ export class Login extends PacketExchange {
   }
 
   get #wantsTls(): boolean {
+    if (this.#reused !== undefined) return false;
     if (!hasCapability(this.#serverCapabilities, Capability.CLIENT_SSL)) return false;
     switch (this.#backend?.tls) {
       case "required":
@@ -245,6 +333,7 @@ export class Login extends PacketExchange {
 
   /** What the login packet says to the server in place of the client's own terms with the proxy. */
   #termsWithServer(capabilities: bigint, level: number): bigint {
+    if (this.#reused !== undefined) return capabilities;
     const algorithm = this.#backend?.compression.find((name) =>
       hasCapability(this.#serverCapabilities, COMPRESSION[name])
     );
@@ -267,6 +356,11 @@ export class Login extends PacketExchange {
     return from === "client" ? speaker.fromClient(payload) : speaker.fromServer(payload);
   }
 
+  /** How the client is reached. */
+  get transport(): Transport {
+    return this.#client;
+  }
+
   /** What changes of user need to know; undefined where their packets can go through as they are. */
   get changeUserTerms(): ChangeUserTerms | undefined {
     const [client, server] = [this.#client, this.#server];
@@ -274,6 +368,25 @@ export class Login extends PacketExchange {
     const nonce = this.#authentication?.nonce ?? this.#nonce;
     const keys = this.#policy.passwordKeys;
     return { keys, client, server, capabilities: this.#agreed, plugin: this.#plugin, nonce };
+  }
+
+  /** How the login leaves the connection to the server. */
+  get linkTerms(): LinkTerms {
+    const nonce = this.#authentication?.nonce ?? this.#nonce;
+    const plugin = this.#authentication?.plugin ?? this.#plugin;
+    const capabilities = this.#reused?.terms?.capabilities ?? this.#agreed;
+    return { transport: this.#server, capabilities, format: this.format, plugin, nonce };
+  }
+
+  /** Who has logged in. */
+  get identity(): Identity {
+    const { username = "", authResponse = new Uint8Array(0), authPluginName } = this.client ?? {};
+    return { username, authResponse, authPluginName };
+  }
+
+  /** What both sides have agreed on. */
+  get capabilities(): bigint {
+    return this.#agreed;
   }
 
   /** How responses look after what both sides have agreed on. */
@@ -295,4 +408,8 @@ export class Login extends PacketExchange {
 function clientCompression(capabilities: bigint, level: number): Compression | undefined {
   if (hasCapability(capabilities, COMPRESSION.zlib)) return { algorithm: "zlib" };
   return hasCapability(capabilities, COMPRESSION.zstd) ? { algorithm: "zstd", level } : undefined;
+}
+
+function equal(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, at) => byte === other[at]);
 }

@@ -3,12 +3,23 @@
  *
  * @module
  */
-import { ERR_HEADER, ErrorNumber, HEADER_LENGTH, isSslRequest, ProtocolError } from "../protocol/mod.ts";
+import {
+  encodeOk,
+  encodePacket,
+  ERR_HEADER,
+  ErrorNumber,
+  HEADER_LENGTH,
+  isSslRequest,
+  ProtocolError,
+  ServerStatus,
+} from "../protocol/mod.ts";
+import { Verdict } from "../script/mod.ts";
 import type { AuthStep } from "./authentication.ts";
 import type { Effects, Side } from "./effects.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Login } from "./login.ts";
 import { badHandshake, type Refusal, tlsRefusal, unknown } from "./refusal.ts";
+import type { ScriptCalls } from "./script_calls.ts";
 import { EVENT_NUMBER as ON } from "./state.ts";
 
 /** What came of a TLS handshake: encrypted, encrypted with somebody whom we do not trust, or not at all. */
@@ -22,8 +33,17 @@ export interface LoginHost {
   readonly backendName: string;
   /** The client is logged in, or gone. */
   readonly loginOver: boolean;
-  /** The server has accepted the client with this OK packet. */
-  loggedIn(login: Login, ok: Uint8Array): void;
+  /** Whether there is a server; a script can do without. */
+  readonly serverAttached: boolean;
+  toServer(bytes: Uint8Array, newCommand: boolean): void;
+  /** The server has greeted. */
+  greeted(login: Login): void;
+  /** The server has accepted the client with this OK packet, which the client has not seen yet. */
+  accepted(login: Login, ok: Uint8Array): void;
+  /** The client has got the server connection of the pool that is its own. */
+  recognised(login: Login): void;
+  /** The client has been told that it is logged in. Without `ok`, by the script alone. */
+  loggedIn(login: Login, ok: Uint8Array | undefined): void;
   /** The client is to get an ERR packet, and both sides are to be closed. */
   refuse(refusal: Refusal): void;
   /** All is said; both sides are to be closed. */
@@ -40,6 +60,8 @@ type Pending =
   | { readonly kind: "error"; readonly payload: Uint8Array };
 
 const NOTHING = new Uint8Array(0);
+const OK_HEADER = 0x00;
+const HANDSHAKE_HEADER = 0x0a;
 
 /** One login of one client, with one server after the other if need be. */
 export class LoginDialogue {
@@ -47,10 +69,14 @@ export class LoginDialogue {
   readonly #life: Lifecycle;
   readonly #effects: Effects;
   readonly #host: LoginHost;
+  readonly #calls: ScriptCalls | undefined;
+  /** The client's login packet is being dealt with; what it says now answers our question. */
+  #begun = false;
   /** What the client will be told when it has sent its login packet. */
   #pending: Pending | undefined;
 
-  constructor(login: Login, life: Lifecycle, effects: Effects, host: LoginHost) {
+  constructor(login: Login, life: Lifecycle, effects: Effects, host: LoginHost, calls: ScriptCalls | undefined) {
+    this.#calls = calls;
     this.login = login;
     this.#life = life;
     this.#effects = effects;
@@ -96,9 +122,37 @@ export class LoginDialogue {
         // What else is there means nothing any more, to the next server neither.
         return chunk.length;
       }
-      if (this.#host.loginOver) return at;
+      if (this.#host.loginOver || this.#calls?.waiting === true) return at;
     }
     return chunk.length;
+  }
+
+  /** Greets the client in place of a server, with what a script has made up. Anything but a greeting ends the login. */
+  greetAs(payloads: readonly Uint8Array[]): void {
+    const [first] = payloads;
+    if (first?.[0] === HANDSHAKE_HEADER) {
+      try {
+        this.login.greetAs(first);
+      } catch (error) {
+        if (!(error instanceof ProtocolError)) throw error;
+        return this.#host.refuse(unknown(`the script's greeting cannot be read: ${error.message}`));
+      }
+    }
+    this.#life.on(ON.answered);
+    this.#sendAll(payloads);
+    if (first?.[0] === HANDSHAKE_HEADER) return this.#life.on(ON.turn_client);
+    this.#host.end();
+  }
+
+  /** Greets the client for a server that is logged in already. */
+  greetPooled(greeting: Uint8Array): void {
+    this.#life.on(ON.pooled);
+    this.#effects.send("client", greeting);
+    this.#life.on(ON.turn_client);
+  }
+
+  #sendAll(payloads: readonly Uint8Array[]): void {
+    for (const payload of payloads) this.#effects.send("client", this.login.packetFor("client", payload));
   }
 
   /** The TLS handshake with a side has come to its end. */
@@ -128,21 +182,62 @@ export class LoginDialogue {
       this.#pending ??= { kind: "error", payload: packet.slice(HEADER_LENGTH) };
       return;
     }
-    const step = this.login.exchange("server", packet);
+    const calls = this.#calls;
+    if (calls === undefined) return this.#authResult(packet, packet);
+    if (packet[HEADER_LENGTH] === OK_HEADER) this.#host.accepted(this.login, packet);
+    calls.ask(calls.script.readAuthResult(packet.subarray(HEADER_LENGTH)), (verdict) => {
+      if (this.#host.loginOver) return;
+      const [instead] = verdict === Verdict.SEND_RESULT ? calls.script.response() : [];
+      this.#guarded(() => this.#authResult(packet, instead === undefined ? packet : encodePacket(instead, packet[3]!)));
+    });
+  }
+
+  /** @param shown what the client is to see in place of the server's packet. */
+  #authResult(packet: Uint8Array, shown: Uint8Array): void {
+    const step = this.login.exchange("server", shown);
     if (step.kind === "refuse") return this.#host.refuse(step.refusal);
     this.#life.on(ON.auth_result);
     this.#take(step);
-    if (step.kind === "to-client" && step.then === "logged_in") this.#host.loggedIn(this.login, packet);
-    else if (step.kind === "to-client" && step.then === "refused") this.#host.end();
+    if (step.kind !== "to-client") return;
+    if (step.then === "logged_in") {
+      this.#host.loggedIn(this.login, packet[HEADER_LENGTH] === OK_HEADER ? packet : undefined);
+    } else if (step.then === "refused") this.#host.end();
+  }
+
+  /** What a script's answer has delayed is no less likely to be malformed. */
+  #guarded(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#host.refuse(badHandshake(error.message));
+    }
   }
 
   #greeting(packet: Uint8Array): void {
-    const greeting = this.login.greeting(packet);
-    this.#life.on(greeting.refused ? ON.handshake_refused : ON.handshake);
-    this.#effects.send("client", greeting.packet);
-    if (!greeting.refused) return this.#life.on(ON.turn_client);
-    this.#life.on(ON.sent);
-    this.#host.end();
+    const { payload, refused } = this.login.greeting(packet);
+    if (refused) {
+      this.#life.on(ON.handshake_refused);
+      this.#sendAll([payload]);
+      this.#life.on(ON.sent);
+      return this.#host.end();
+    }
+    this.#host.greeted(this.login);
+    const calls = this.#calls;
+    if (calls === undefined) return this.#offer(payload);
+    calls.ask(calls.script.readHandshake(), (verdict) => {
+      if (this.#host.loginOver) return;
+      if (verdict !== Verdict.SEND_RESULT && verdict !== Verdict.SEND_QUERY) return this.#offer(payload);
+      this.#life.on(ON.answered);
+      this.#sendAll(calls.script.response());
+      this.#host.end();
+    });
+  }
+
+  #offer(payload: Uint8Array): void {
+    this.#life.on(ON.handshake);
+    this.#sendAll([payload]);
+    this.#life.on(ON.turn_client);
   }
 
   /** @returns whether TLS begins behind the packet. */
@@ -165,8 +260,52 @@ export class LoginDialogue {
       this.#sayPending(this.#pending);
       return false;
     }
-    const answer = this.login.begin(packet);
+    const calls = this.#calls;
+    if (calls === undefined || this.#begun || isSslRequest(packet.subarray(HEADER_LENGTH))) {
+      return this.#begin(packet.subarray(HEADER_LENGTH));
+    }
+    this.#begun = true;
+    this.login.look(packet);
+    calls.ask(calls.script.readAuth(), (verdict) => {
+      if (!this.#host.loginOver) this.#guarded(() => this.#authDecided(calls, verdict, packet.subarray(HEADER_LENGTH)));
+    });
+    return false;
+  }
+
+  #authDecided({ script }: ScriptCalls, verdict: Verdict, payload: Uint8Array): void {
+    const instead = script.queries.shift()?.packet;
+    script.queries.length = 0;
+    if (verdict === Verdict.SEND_RESULT) return this.#answerLogin(script.response());
+    if (verdict === Verdict.SEND_QUERY && instead !== undefined) {
+      if (this.#host.serverAttached) return void this.#begin(instead);
+      return this.#host.refuse(unknown("the script has a login packet for the server, but no server"));
+    }
+    if (this.#host.serverAttached) this.#begin(payload);
+    else this.#answerLogin([encodeOk({ status: ServerStatus.SERVER_STATUS_AUTOCOMMIT }, this.login.capabilities)]);
+  }
+
+  /** The client is told by the script, or by ourselves, what has come of its login. */
+  #answerLogin(payloads: readonly Uint8Array[]): void {
+    this.#life.on(ON.answered);
+    this.#sendAll(payloads);
+    if (payloads.at(-1)?.[0] === ERR_HEADER) {
+      this.#life.on(ON.refused);
+      return this.#host.end();
+    }
+    this.#life.on(ON.logged_in);
+    this.#host.loggedIn(this.login, undefined);
+  }
+
+  /** @returns whether TLS begins behind the packet. */
+  #begin(payload: Uint8Array): boolean {
+    const answer = this.login.begin(payload);
     switch (answer.kind) {
+      case "recognised":
+        this.#life.on(ON.answered);
+        this.#sendAll([encodeOk({ status: ServerStatus.SERVER_STATUS_AUTOCOMMIT }, this.login.capabilities)]);
+        this.#life.on(ON.logged_in);
+        this.#host.recognised(this.login);
+        return false;
       case "secure-client":
         this.#life.on(ON.tls_request);
         return true;
@@ -180,7 +319,7 @@ export class LoginDialogue {
         return false;
       case "forward":
         this.#life.on(ON.auth);
-        this.#effects.send("server", answer.packet);
+        this.#host.toServer(answer.packet, true);
         this.#life.on(ON.turn_server);
         return false;
       case "secure-server":
@@ -198,7 +337,7 @@ export class LoginDialogue {
       this.#effects.send("client", this.login.packetFor("client", step.payload));
       this.#life.on(ON[step.then]);
     } else {
-      this.#effects.send("server", this.login.packetFor("server", step.payload));
+      this.#host.toServer(this.login.packetFor("server", step.payload), false);
       this.#life.on(ON.turn_server);
     }
   }

@@ -34,4 +34,11 @@ export interface LoginPolicy {
   readonly passwordKeys: PasswordKeys;
   /** By the backend's index. */
   readonly backends: readonly BackendPolicy[];
+  /**
+   * A script looks at what goes by: nothing is agreed on that it would not understand, or that other connections of the
+   * pool may not have.
+   */
+  readonly scripted?: boolean;
+  /** A pooled connection is given to a client that proves to be its last user, without asking the server (spec 6.4). */
+  readonly poolWithoutChangeUser?: boolean;
 }

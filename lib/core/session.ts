@@ -2,39 +2,31 @@
  * One client's connection through the proxy, without sockets, timers or Lua.
  *
  * Bytes, closes and timeouts of either side go in; what is to be done comes out through {@linkcode Effects}. Before the
- * login has ended the session looks at whole packets, since it takes capabilities out of them; afterwards chunks go
- * through as they come and the session only keeps count of where each command and response ends.
+ * login has ended whole packets count (`login_dialogue.ts`); afterwards chunks go through as they come (`forwarding.ts`),
+ * unless a script looks at the commands (`scripted_traffic.ts`).
  *
  * @module
  */
-import {
-  Command,
-  CompressedChannel,
-  concat,
-  encodeErr,
-  encodePacket,
-  ErrorNumber,
-  HEADER_LENGTH,
-  type PacketVisitor,
-  ProtocolError,
-} from "../protocol/mod.ts";
+import { Command, encodeErr, encodePacket, ErrorNumber, ProtocolError } from "../protocol/mod.ts";
+import { type Script, Verdict } from "../script/mod.ts";
+import { Attachment } from "./attachment.ts";
 import type { Backends } from "./backends.ts";
-import { ChangeUser, type ChangeUserTerms } from "./change_user.ts";
-import { Conversation } from "./conversation.ts";
 import type { Effects, Side } from "./effects.ts";
+import { Forwarding } from "./forwarding.ts";
 import { Lifecycle } from "./lifecycle.ts";
-import { type Compression, Login } from "./login.ts";
+import { Login } from "./login.ts";
 import { LoginDialogue, type LoginHost, type TlsResult } from "./login_dialogue.ts";
-import { Numbering } from "./numbering.ts";
 import type { BackendPolicy, LoginPolicy } from "./login_policy.ts";
+import type { Pool } from "./pool.ts";
 import { type Refusal, unknown } from "./refusal.ts";
+import { ScriptCalls } from "./script_calls.ts";
+import { type ScriptedSession, ScriptedTraffic } from "./scripted_traffic.ts";
+import type { ServerLink } from "./server_link.ts";
 import { EVENT_NUMBER, type State, STATE_NUMBER } from "./state.ts";
+import type { Traffic, TrafficHost } from "./traffic.ts";
+import { Wire } from "./wire.ts";
 
 const ON = EVENT_NUMBER;
-const READ_QUERY = STATE_NUMBER.READ_QUERY;
-const READ_QUERY_RESULT = STATE_NUMBER.READ_QUERY_RESULT;
-const READ_LOCAL_INFILE_DATA = STATE_NUMBER.READ_LOCAL_INFILE_DATA;
-const READ_LOCAL_INFILE_RESULT = STATE_NUMBER.READ_LOCAL_INFILE_RESULT;
 const CLOSE_SERVER = STATE_NUMBER.CLOSE_SERVER;
 
 const CLIENT_SPEAKS: ReadonlySet<State> = new Set<State>([
@@ -51,52 +43,86 @@ const SHUTTING_DOWN: Refusal = {
   text: "(proxy) the proxy is shutting down",
 };
 
-const NOTHING = new Uint8Array(0);
-
 const PLAIN_BACKEND: BackendPolicy = { tls: "disabled", socket: false, compression: [] };
 
+/** While a hook waits, so many bytes of the client are kept before it is not read any more. */
+const HELD_LIMIT = 256 * 1024;
+
+/** What a session with a script needs. */
+export interface Scripting {
+  readonly pool: Pool;
+  /** Makes the script of a session. */
+  script(session: Session): Script;
+  /** Seconds since 1970, for what comes after a hook has waited. */
+  now(): number;
+  /** Milliseconds, on the clock of the script's queue. */
+  clock(): number;
+}
+
+/** Something that happened while a hook waited. */
+type Held =
+  | { readonly kind: "bytes"; readonly from: Side; readonly bytes: Uint8Array; readonly plain: boolean }
+  | { readonly kind: "server-closed"; readonly reason: string };
+
 /** The state machine of one connection. */
-export class Session implements PacketVisitor {
-  readonly #backends: Backends;
+export class Session {
   readonly #effects: Effects;
   readonly #policy: LoginPolicy;
   readonly #life = new Lifecycle();
-  #backend: number | undefined;
+  readonly #attachment: Attachment;
+  readonly #scripting: Scripting | undefined;
+  readonly #calls: ScriptCalls | undefined;
   /** Until the client is logged in. */
   #dialogue: LoginDialogue | undefined;
-  #conversation: Conversation | undefined;
-  #clientChannel: CompressedChannel | undefined;
-  #serverChannel: CompressedChannel | undefined;
-  /** There if a side compresses. */
-  #numbering: Numbering | undefined;
-  /** There if a change of user has to be translated. */
-  #changeUserTerms: ChangeUserTerms | undefined;
-  #changeUser: ChangeUser | undefined;
-  /** The begin of a command that may be a change of user. */
-  #head: Uint8Array | undefined;
-  #username: string | undefined;
-  #threadId: number | undefined;
+  /** From then on. */
+  #traffic: Traffic | undefined;
+  /** What the login has settled. */
+  #login: Login;
+  #clientWire = new Wire(undefined);
+  #serverWire = new Wire(undefined);
   #clientOpen = true;
   #serverOpen = false;
   /** The proxy stops: close as soon as nothing is being done. */
   #stopping = false;
+  /** What has happened while a hook waits. */
+  #held: Held[] = [];
+  #heldLength = 0;
+  #room: (() => void) | undefined;
+  /** What the script has written to `backend_ndx`, 0 for nothing. */
+  #wish = 0;
+  #said = false;
+
+  /** Close both sides once the response at hand has been sent. */
+  closeAfterResponse = false;
+  /** The client's default database, as far as it is known. */
+  defaultDb = "";
 
   /** @param socket the client is connected through a Unix socket. */
-  constructor(backends: Backends, effects: Effects, policy: LoginPolicy, socket = false) {
-    this.#backends = backends;
+  constructor(backends: Backends, effects: Effects, policy: LoginPolicy, socket = false, scripting?: Scripting) {
     this.#effects = effects;
     this.#policy = policy;
-    this.#dialogue = new LoginDialogue(new Login(policy, socket), this.#life, effects, this.#loginHost());
+    this.#scripting = scripting;
+    this.#attachment = new Attachment(backends, effects, scripting?.pool);
+    this.#login = new Login(policy, socket);
+    if (scripting !== undefined) {
+      this.#calls = new ScriptCalls(scripting.script(this), () => this.#takeHeld(scripting.now()));
+    }
+    this.#dialogue = new LoginDialogue(this.#login, this.#life, effects, this.#loginHost(), this.#calls);
+  }
+
+  /** What is known of the client and of whom it wanted to talk to. */
+  get login(): Login {
+    return this.#login;
   }
 
   /** The user's name, once the client has sent it. */
   get username(): string | undefined {
-    return this.#dialogue?.login.username ?? this.#username;
+    return this.#attachment.link?.identity?.username ?? this.#login.username;
   }
 
   /** The server's connection id, once it has greeted. */
   get threadId(): number | undefined {
-    return this.#dialogue?.login.threadId ?? this.#threadId;
+    return this.#login.threadId;
   }
 
   get state(): State {
@@ -105,12 +131,22 @@ export class Session implements PacketVisitor {
 
   /** The index of the backend that is attached or being tried. */
   get backend(): number | undefined {
-    return this.#backend;
+    return this.#attachment.backend;
+  }
+
+  /** The server's connection. */
+  get link(): ServerLink | undefined {
+    return this.#attachment.link;
   }
 
   /** Whether both sides are done with. */
   get ended(): boolean {
     return !this.#clientOpen && !this.#serverOpen;
+  }
+
+  /** Whether a hook waits for something, so that nobody is late. */
+  get waiting(): boolean {
+    return this.#calls?.waiting === true;
   }
 
   /** Whether a server has been connected and the client is not logged in yet. */
@@ -120,18 +156,17 @@ export class Session implements PacketVisitor {
 
   /** Whether the client is logged in and nothing is under way in either direction. */
   get idle(): boolean {
-    const conversation = this.#conversation;
-    return conversation !== undefined && this.#life.number === READ_QUERY && conversation.atBoundary;
+    return this.#traffic?.idle === true;
   }
 
   /** Whether a transaction is open on the server, by its last word. */
   get inTransaction(): boolean {
-    return this.#conversation?.tracker.inTransaction ?? false;
+    return this.#traffic?.inTransaction ?? false;
   }
 
   /** How many responses have been completed. */
   get responses(): number {
-    return this.#conversation?.tracker.completed ?? 0;
+    return this.#traffic?.responses ?? 0;
   }
 
   /** Who is to speak next: the side whose silence the read timeout bounds. */
@@ -141,28 +176,27 @@ export class Session implements PacketVisitor {
 
   /** Whether the server is in the middle of a response, so that more bytes are likely to follow soon. */
   get responding(): boolean {
-    return this.#life.number === READ_QUERY_RESULT && this.#conversation !== undefined &&
-      this.#conversation.tracker.started;
+    return this.#traffic?.responding === true;
   }
 
   /** Whether the client is in the middle of a packet or a file. */
   get uploading(): boolean {
-    return this.#conversation !== undefined &&
-      (!this.#conversation.commands.atBoundary || this.#life.number === READ_LOCAL_INFILE_DATA);
+    return this.#traffic !== undefined &&
+      (this.#traffic.uploading || this.#life.number === STATE_NUMBER.READ_LOCAL_INFILE_DATA);
   }
 
   /** A client has connected. `now` is in seconds since 1970, here and below. */
   open(now: number): void {
     if (!this.#clientOpen) return;
     this.#on(ON.accepted);
-    this.#tryBackend(now);
+    this.#chooseBackend(now);
   }
 
   /** The connection that was asked for is open. */
   connected(now: number): void {
-    if (this.state !== "CONNECT_SERVER" || this.#backend === undefined) return this.#effects.drop();
+    if (this.state !== "CONNECT_SERVER" || this.#attachment.backend === undefined) return this.#effects.drop();
     this.#serverOpen = true;
-    if (this.#backends.connected(this.#backend, now)) this.#effects.backendChanged(this.#backend, true, "connected");
+    this.#attachment.connected(now);
     this.#on(ON.connected);
   }
 
@@ -173,14 +207,34 @@ export class Session implements PacketVisitor {
 
   /** Bytes have come; they may be changed once the call has returned and what was sent is written. */
   received(from: Side, chunk: Uint8Array, now: number): void {
-    const conversation = this.#conversation;
-    if (conversation !== undefined) {
-      const compressed = from === "client" ? this.#clientChannel : this.#serverChannel;
-      if (compressed !== undefined) this.#decode(compressed, conversation, from, chunk, now);
-      else this.#converse(conversation, from, chunk, now);
+    if (this.#calls?.waiting === true) return this.#hold({ kind: "bytes", from, bytes: chunk.slice(), plain: false });
+    const wire = from === "client" ? this.#clientWire : this.#serverWire;
+    if (wire.compressed) this.#decode(wire, from, chunk, now);
+    else this.#take(from, chunk, now);
+  }
+
+  #decode(wire: Wire, from: Side, chunk: Uint8Array, now: number): void {
+    try {
+      wire.decode(chunk, (plain) => this.#take(from, plain, now));
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      if (this.#clientOpen) this.#garbled(from, error);
+    }
+  }
+
+  /** Takes bytes as they were before compression. */
+  #take(from: Side, chunk: Uint8Array, now: number): void {
+    const traffic = this.#traffic;
+    if (traffic !== undefined) {
+      if (from === "client") traffic.fromClient(chunk);
+      else traffic.fromServer(chunk);
     } else if (this.#dialogue !== undefined && this.#clientOpen) {
       const rest = this.#dialogue.received(from, chunk, now);
-      if (this.#conversation !== undefined && rest < chunk.length) this.received(from, chunk.subarray(rest), now);
+      if (rest === chunk.length) return;
+      const bytes = chunk.subarray(rest);
+      if (this.waiting) this.#hold({ kind: "bytes", from, bytes: bytes.slice(), plain: false });
+      // The last packet of the login may have settled that what follows is compressed.
+      else if (this.#traffic !== undefined) this.received(from, bytes, now);
     }
   }
 
@@ -192,6 +246,7 @@ export class Session implements PacketVisitor {
   /** A side has closed, or writing to it failed. */
   closed(side: Side, now: number, reason = "it closed the connection"): void {
     if (side === "client") this.#clientClosed();
+    else if (this.waiting && this.#clientOpen) this.#hold({ kind: "server-closed", reason });
     else this.#serverClosed(now, reason);
   }
 
@@ -207,7 +262,7 @@ export class Session implements PacketVisitor {
         text: `(proxy) nothing heard for ${seconds} s, see --proxy-${option}`,
       });
     } else {
-      this.#refuse(unknown(`backend ${this.#backendName()} timed out after ${seconds} s, see --proxy-${option}`));
+      this.#refuse(unknown(`backend ${this.#attachment.name} timed out after ${seconds} s, see --proxy-${option}`));
     }
   }
 
@@ -215,7 +270,7 @@ export class Session implements PacketVisitor {
   stop(): void {
     this.#stopping = true;
     if (this.idle) this.#stopIdle();
-    else if (this.#conversation === undefined || this.#conversation.tracker.endless) this.cutOff();
+    else if (this.#traffic === undefined || this.#traffic.endless) this.cutOff();
   }
 
   /** Ends the session at once, for a reason that the client is told. */
@@ -233,7 +288,8 @@ export class Session implements PacketVisitor {
   abandon(): void {
     this.#clientOpen = false;
     this.#serverOpen = false;
-    this.#release();
+    this.#goodbye();
+    this.#attachment.release();
   }
 
   #on(event: number): void {
@@ -242,46 +298,92 @@ export class Session implements PacketVisitor {
 
   // --- choosing a backend
 
-  #tryBackend(now: number): void {
-    const index = this.#backends.choose(now);
-    this.#backend = index;
-    if (index === undefined) {
+  /** `proxy.connection.backend_ndx`: 1-based, 0 for none. */
+  get backendNdx(): number {
+    return this.#attachment.backend === undefined ? this.#wish : this.#attachment.backend + 1;
+  }
+
+  /** Gives the server back (0), or takes an idle connection of another backend; none there, it is but a wish (spec 4.4). */
+  set backendNdx(ndx: number) {
+    this.#wish = ndx;
+    const attachment = this.#attachment;
+    if (ndx === 0) {
+      attachment.park();
+    } else {
+      const user = this.username;
+      const taken = this.#traffic === undefined && this.#dialogue?.login.client === undefined
+        ? attachment.takeAny(ndx - 1)
+        : attachment.take(ndx - 1, user ?? "", this.#login.capabilities);
+      if (!taken) return;
+    }
+    this.#serverOpen = attachment.link !== undefined;
+    this.#serverWire = attachment.link?.wire ?? new Wire(undefined);
+  }
+
+  #chooseBackend(now: number): void {
+    const calls = this.#calls;
+    if (calls === undefined) return this.#tryBackend(now, undefined);
+    this.#wish = 0;
+    calls.ask(calls.script.connectServer(), (verdict) => this.#chosen(calls, verdict, now));
+  }
+
+  #chosen({ script }: ScriptCalls, verdict: Verdict, now: number): void {
+    if (!this.#clientOpen) return;
+    const { link } = this.#attachment;
+    if (verdict === Verdict.SEND_RESULT) {
+      if (link !== undefined) this.backendNdx = 0;
+      return this.#dialogue?.greetAs(script.response());
+    }
+    if (link !== undefined && verdict === Verdict.IGNORE_RESULT) {
+      const backend = this.#policy.backends[link.backend] ?? PLAIN_BACKEND;
+      this.#login.useServer(backend, this.#attachment.name);
+      return this.#dialogue?.greetPooled(this.#login.reuse(link));
+    }
+    const wish = link === undefined ? this.#wish : link.backend + 1;
+    if (link !== undefined) this.backendNdx = 0;
+    this.#tryBackend(now, wish === 0 ? undefined : wish - 1);
+  }
+
+  #tryBackend(now: number, wish: number | undefined): void {
+    if (!this.#attachment.connect(now, wish)) {
       this.#effects.report("warning", "All backends are down, a client was refused");
       this.#on(ON.no_backend);
       return this.#sendError(unknown("all backends are down"));
     }
-    this.#dialogue?.login.useServer(this.#policy.backends[index] ?? PLAIN_BACKEND, this.#backends.entry(index).name);
-    this.#backends.attach(index);
+    const index = this.#attachment.backend!;
+    this.#login.useServer(this.#policy.backends[index] ?? PLAIN_BACKEND, this.#attachment.name);
     this.#effects.connect(index);
   }
 
   #backendFailed(reason: string, now: number): void {
-    const index = this.#backend;
-    if (index === undefined) return;
-    this.#effects.drop();
+    if (this.#attachment.backend === undefined) return;
     this.#serverOpen = false;
-    this.#backends.detach(index);
-    if (this.#backends.failed(index, now)) this.#effects.backendChanged(index, false, reason);
+    this.#attachment.failed(reason, now);
     this.#on(ON.backend_failed);
-    this.#tryBackend(now);
-  }
-
-  #backendName(): string {
-    return this.#backend === undefined ? "(none)" : this.#backends.entry(this.#backend).name;
+    this.#chooseBackend(now);
   }
 
   // --- login
 
   #loginHost(): LoginHost {
-    const isOver = () => this.#conversation !== undefined || !this.#clientOpen;
-    const name = () => this.#backendName();
+    const isOver = () => this.#traffic !== undefined || !this.#clientOpen;
+    const attachment = this.#attachment;
     return {
       get backendName() {
-        return name();
+        return attachment.name;
       },
       get loginOver() {
         return isOver();
       },
+      get serverAttached() {
+        return attachment.link !== undefined;
+      },
+      toServer: (bytes, newCommand) => this.#toServer(bytes, newCommand),
+      greeted: ({ handshake }) => {
+        if (attachment.link !== undefined) attachment.link.handshake = handshake;
+      },
+      accepted: (login, ok) => this.#accepted(login, ok),
+      recognised: (login) => this.#beginTraffic(login, undefined),
       loggedIn: (login, ok) => this.#loggedIn(login, ok),
       refuse: (refusal) => this.#refuse(refusal),
       end: () => this.#end(),
@@ -290,178 +392,122 @@ export class Session implements PacketVisitor {
     };
   }
 
-  #loggedIn(login: Login, ok: Uint8Array): void {
-    const conversation = new Conversation(login.format, this);
-    conversation.tracker.loggedIn(ok, HEADER_LENGTH, ok.length);
-    this.#conversation = conversation;
-    this.#clientChannel = channel(login.compression.client);
-    this.#serverChannel = channel(login.compression.server);
-    if (this.#clientChannel ?? this.#serverChannel) this.#numbering = new Numbering(conversation);
-    this.#changeUserTerms = login.changeUserTerms;
-    this.#username = login.username;
-    this.#threadId = login.threadId;
+  /** The server has let the client in: from here on another client could have the connection. */
+  #accepted(login: Login, ok: Uint8Array): void {
+    const { link } = this.#attachment;
+    if (link === undefined) return;
+    if (link.terms === undefined) {
+      link.wire = new Wire(login.compression.server);
+      this.#serverWire = link.wire;
+    }
+    link.loggedIn(login.linkTerms, login.identity, login.client?.database ?? "", ok);
+  }
+
+  #loggedIn(login: Login, ok: Uint8Array | undefined): void {
+    if (ok === undefined && this.#attachment.link !== undefined) {
+      // The script has let the client in without asking the server, who does not know it.
+      this.#serverOpen = false;
+      this.#effects.drop();
+      this.#attachment.release();
+    }
+    this.#beginTraffic(login, ok);
+  }
+
+  #beginTraffic(login: Login, ok: Uint8Array | undefined): void {
+    this.defaultDb = login.client?.database ?? "";
+    this.#clientWire = new Wire(login.compression.client);
+    const { link } = this.#attachment;
+    if (this.#calls !== undefined && (this.#calls.script.readsQueries || link === undefined || ok === undefined)) {
+      this.#traffic = this.#scriptedTraffic(this.#calls);
+    } else if (ok !== undefined) {
+      this.#serverWire = link?.wire.compressed ? link.wire : new Wire(login.compression.server);
+      this.#traffic = new Forwarding(this.#trafficHost(), login, ok);
+    }
     this.#dialogue = undefined;
     if (this.#stopping) this.#stopIdle();
   }
 
-  // --- commands and responses
+  // --- traffic
 
-  #decode(compressed: CompressedChannel, conversation: Conversation, from: Side, chunk: Uint8Array, now: number): void {
-    let plain: Uint8Array;
-    try {
-      plain = compressed.decode(chunk);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      return this.#garbled(from, error);
-    }
-    if (plain.length > 0) this.#converse(conversation, from, plain, now);
-    if (compressed.broken && this.#clientOpen) this.#decode(compressed, conversation, from, NOTHING, now);
+  #trafficHost(): TrafficHost {
+    const isClientOpen = () => this.#clientOpen;
+    const isServerOpen = () => this.#serverOpen;
+    return {
+      life: this.#life,
+      get clientOpen() {
+        return isClientOpen();
+      },
+      get serverOpen() {
+        return isServerOpen();
+      },
+      toClient: (bytes) => this.#toClient(bytes),
+      toServer: (bytes, newCommand) => this.#toServer(bytes, newCommand),
+      refuse: (refusal) => this.#refuse(refusal),
+      garbled: (from, error) => this.#garbled(from, error),
+      finished: () => {
+        if (this.#stopping && this.idle) this.#stopIdle();
+      },
+    };
+  }
+
+  #toClient(bytes: Uint8Array): void {
+    const wire = this.#clientWire;
+    this.#effects.send("client", wire.compressed ? wire.encode(bytes, false) : bytes);
+  }
+
+  #toServer(bytes: Uint8Array, newCommand: boolean): void {
+    const wire = this.#serverWire;
+    this.#effects.send("server", wire.compressed ? wire.encode(bytes, newCommand) : bytes);
   }
 
   /** What cannot be read any further: a compressed packet, or one that changes the user. */
   #garbled(from: Side, error: ProtocolError): void {
     if (from === "client") return this.#refuse(unknown(error.message));
-    const text = `backend ${this.#backendName()} does not speak MySQL's protocol: ${error.message}`;
+    const text = `backend ${this.#attachment.name} does not speak MySQL's protocol: ${error.message}`;
     this.#effects.report("warning", text);
     this.#refuse(unknown(text));
   }
 
-  #converse(conversation: Conversation, from: Side, chunk: Uint8Array, now: number): void {
-    if (this.#changeUserTerms !== undefined) this.#converseWithChanges(conversation, from, chunk, now);
-    else if (from === "client") this.#fromClient(conversation, chunk);
-    else this.#fromServer(conversation, chunk);
+  #scriptedTraffic(calls: ScriptCalls): ScriptedTraffic {
+    const own: ScriptedSession = {
+      link: () => this.#attachment.link,
+      transport: this.#login.transport,
+      keys: this.#policy.passwordKeys,
+      compressed: () => this.#clientWire.compressed || this.#serverWire.compressed,
+      databaseChanged: (name) => this.defaultDb = name,
+      closing: () => this.closeAfterResponse,
+      clock: this.#scripting!.clock,
+      report: (level, text) => this.#effects.report(level, text),
+      end: () => this.#end(),
+      hold: (until) => this.#effects.hold(until),
+    };
+    return new ScriptedTraffic(this.#trafficHost(), own, calls);
   }
 
-  #toClient(bytes: Uint8Array): void {
-    this.#effects.send("client", this.#clientChannel === undefined ? bytes : this.#clientChannel.encode(bytes, false));
+  // --- while a hook waits
+
+  #hold(held: Held): void {
+    this.#held.push(held);
+    if (held.kind !== "bytes" || held.from !== "client") return;
+    this.#heldLength += held.bytes.length;
+    if (this.#heldLength < HELD_LIMIT || this.#room !== undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#room = resolve;
+    this.#effects.hold(promise);
   }
 
-  #toServer(bytes: Uint8Array, newCommand: boolean): void {
-    this.#effects.send("server", this.#serverChannel?.encode(bytes, newCommand) ?? bytes);
-  }
-
-  #fromClient(conversation: Conversation, chunk: Uint8Array): void {
-    if (!this.#serverOpen || !this.#clientOpen) return;
-    if (this.#numbering === undefined) {
-      this.#effects.send("server", chunk);
-      conversation.commands.walk(chunk);
-    } else {
-      const { commands, tracker } = conversation;
-      const newCommand = commands.atBoundary && !tracker.inExchange && !tracker.wantsLocalInfile;
-      this.#numbering.fromClient(chunk);
-      this.#toServer(chunk, newCommand);
+  #takeHeld(now: number): void {
+    while (!this.waiting) {
+      const next = this.#held.shift();
+      if (next === undefined) break;
+      if (next.kind === "server-closed") this.#serverClosed(now, next.reason);
+      else this.received(next.from, next.bytes, now);
     }
-  }
-
-  /** For the conversation alone: a packet of the client has gone by. */
-  packet(bytes: Uint8Array, start: number, end: number): void {
-    const { tracker } = this.#conversation!;
-    if (this.#life.number === READ_LOCAL_INFILE_DATA) return this.#filePacket(tracker, start === end);
-    if (tracker.inExchange) return tracker.exchanged();
-    if (this.#life.number === CLOSE_SERVER) return;
-    const command = start < end ? bytes[start]! : Command.COM_SLEEP;
-    tracker.expect(command);
-    this.#on(ON.command);
-    if (command === Command.COM_QUIT) this.#on(ON.quit);
-    else this.#on(tracker.idle ? ON.turn_client : ON.turn_server);
-  }
-
-  #filePacket(tracker: Conversation["tracker"], last: boolean): void {
-    this.#on(ON.data);
-    if (!last) return this.#on(ON.sent);
-    tracker.localInfileSent();
-    this.#on(tracker.idle ? ON.turn_client : ON.data_end);
-  }
-
-  #fromServer(conversation: Conversation, chunk: Uint8Array): void {
-    if (!this.#clientOpen) return;
-    if (this.#numbering === undefined) {
-      this.#effects.send("client", chunk);
-      conversation.responses.walk(chunk);
-    } else {
-      this.#numbering.fromServer(chunk);
-      this.#toClient(chunk);
-    }
-    this.#afterResponse(conversation);
-  }
-
-  #afterResponse(conversation: Conversation): void {
-    if (this.#life.number !== READ_QUERY_RESULT && this.#life.number !== READ_LOCAL_INFILE_RESULT) return;
-    const { tracker } = conversation;
-    this.#on(ON.result);
-    if (tracker.idle) {
-      this.#on(ON.finished);
-      if (this.#stopping && this.idle) this.#stopIdle();
-    } else {
-      this.#on(tracker.wantsLocalInfile ? ON.wants_file : ON.sent);
-    }
-  }
-
-  // --- changes of user that have to be translated
-
-  #converseWithChanges(conversation: Conversation, from: Side, chunk: Uint8Array, now: number): void {
-    const whole = from === "client" && this.#changeUser === undefined
-      ? this.#lookForChange(conversation, chunk)
-      : chunk;
-    if (whole === undefined) return;
-    const change = this.#changeUser;
-    if (change !== undefined) return this.#changeBytes(change, conversation, from, whole, now);
-    if (from === "client") this.#fromClient(conversation, whole);
-    else this.#fromServer(conversation, whole);
-  }
-
-  /** Begins a change of user if `chunk` does; returns the bytes to go on with, `undefined` for too few to tell. */
-  #lookForChange(conversation: Conversation, chunk: Uint8Array): Uint8Array | undefined {
-    if (this.#life.number !== READ_QUERY || !conversation.commands.atBoundary) return chunk;
-    const whole = this.#head === undefined ? chunk : concat(this.#head, chunk);
-    const empty = whole.length === HEADER_LENGTH && whole[0] === 0 && whole[1] === 0 && whole[2] === 0;
-    if (whole.length <= HEADER_LENGTH && !empty) {
-      this.#head = whole.slice();
-      return undefined;
-    }
-    this.#head = undefined;
-    if (whole[HEADER_LENGTH] === Command.COM_CHANGE_USER) this.#changeUser = new ChangeUser(this.#changeUserTerms!);
-    return whole;
-  }
-
-  #changeBytes(change: ChangeUser, conversation: Conversation, from: Side, chunk: Uint8Array, now: number): void {
-    let at = 0;
-    try {
-      while (at < chunk.length && this.#clientOpen) {
-        if (this.#changeUser !== change) return this.#converse(conversation, from, chunk.subarray(at), now);
-        const collected = change.collect(from, chunk, at);
-        at = collected.at;
-        if (collected.packet === undefined) return;
-        this.#changeStep(change, conversation, from, collected.packet);
-      }
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#garbled(from, error);
-    }
-  }
-
-  #changeStep(change: ChangeUser, conversation: Conversation, from: Side, packet: Uint8Array): void {
-    const first = this.#life.number === READ_QUERY;
-    const step = from === "client" ? change.fromClient(packet) : change.fromServer(packet);
-    if (from === "client") conversation.commands.walk(packet);
-    switch (step.kind) {
-      case "refuse":
-        return this.#refuse(step.refusal);
-      case "to-server":
-        return this.#toServer(change.packetFor("server", step.payload), first);
-      case "to-client":
-        if (step.then === "logged_in" || step.then === "refused") {
-          this.#changeUserTerms = change.terms;
-          this.#changeUser = undefined;
-        }
-        this.#deliver(conversation, change.packetFor("client", step.payload));
-    }
-  }
-
-  #deliver(conversation: Conversation, packet: Uint8Array): void {
-    this.#toClient(packet);
-    conversation.responses.walk(packet);
-    this.#afterResponse(conversation);
+    if (this.#held.length > 0) return;
+    this.#heldLength = 0;
+    this.#room?.();
+    this.#room = undefined;
+    if (this.#stopping && this.idle) this.#stopIdle();
   }
 
   // --- the end
@@ -478,8 +524,8 @@ export class Session implements PacketVisitor {
     if (this.state === "READ_HANDSHAKE") return this.#backendFailed(reason, now);
     this.#serverOpen = false;
     this.#effects.close("server");
-    const name = this.#backendName();
-    this.#release();
+    const name = this.#attachment.name;
+    this.#attachment.release();
     if (!this.#clientOpen) return;
     if (this.state === "CLOSE_SERVER" || this.idle) {
       if (this.state !== "CLOSE_SERVER") {
@@ -488,13 +534,13 @@ export class Session implements PacketVisitor {
       this.#on(ON.server_closed);
       return this.#end();
     }
-    if (this.#conversation?.leavesAfterRefusal) {
+    if (this.#traffic?.leavesAfterRefusal) {
       // The server was gone before the client's next command, which would have been answered by nobody.
       this.#effects.report("info", `Backend ${name} closed the connection after a refused change of user: ${reason}`);
       this.#on(ON.server_closed);
       return this.#end();
     }
-    const doing = this.#conversation === undefined ? "login" : "query";
+    const doing = this.#traffic === undefined ? "login" : "query";
     this.#effects.report("warning", `Backend ${name} went away during a ${doing}: ${reason}`);
     const refusal: Refusal = {
       errorNumber: ErrorNumber.CR_SERVER_LOST,
@@ -513,9 +559,9 @@ export class Session implements PacketVisitor {
   }
 
   #sendError({ errorNumber, sqlState, text }: Refusal): void {
-    const sequenceId = this.#conversation === undefined
+    const sequenceId = this.#traffic === undefined
       ? this.#dialogue?.login.nextSequenceId("client")
-      : this.#changeUser?.nextSequenceId("client") ?? this.#conversation.nextSequenceId;
+      : this.#traffic.nextSequenceId;
     if (sequenceId !== undefined) {
       const error = encodeErr({ errorNumber, message: text, ...(sqlState === undefined ? {} : { sqlState }) });
       this.#toClient(encodePacket(error, sequenceId));
@@ -525,14 +571,16 @@ export class Session implements PacketVisitor {
   }
 
   #stopIdle(): void {
+    if (!this.#clientOpen) return;
     this.#on(ON.stopped);
     // Without it the server would count and log an aborted connection.
-    this.#toServer(encodePacket(Uint8Array.of(Command.COM_QUIT), 0), true);
+    if (this.#serverOpen) this.#toServer(encodePacket(Uint8Array.of(Command.COM_QUIT), 0), true);
     this.#end();
   }
 
   /** Closes what is still open. */
   #end(): void {
+    this.#goodbye();
     if (this.#clientOpen) {
       this.#clientOpen = false;
       this.#effects.close("client");
@@ -540,22 +588,20 @@ export class Session implements PacketVisitor {
     if (this.#serverOpen) {
       this.#serverOpen = false;
       this.#effects.close("server");
-    } else if (this.#backend !== undefined) {
+    } else if (this.#attachment.backend !== undefined) {
       // Still connecting.
       this.#effects.drop();
     }
-    this.#release();
+    this.#attachment.release();
   }
 
-  #release(): void {
-    if (this.#backend === undefined) return;
-    this.#backends.detach(this.#backend);
-    this.#backend = undefined;
+  /** The script's last word, once; it may still give the server back to the pool. */
+  #goodbye(): void {
+    const calls = this.#calls;
+    if (calls === undefined || this.#said) return;
+    this.#said = true;
+    if (calls.waiting) calls.script.cancel();
+    calls.script.disconnectClient();
+    this.#room?.();
   }
-}
-
-function channel(compression: Compression | undefined): CompressedChannel | undefined {
-  if (compression === undefined) return undefined;
-  const { algorithm, level } = compression;
-  return new CompressedChannel(algorithm, level === undefined ? {} : { level });
 }

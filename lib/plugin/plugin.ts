@@ -64,6 +64,8 @@ export interface ThreadContext<Shared> {
    * every query.
    */
   wakeOthers(): void;
+  /** Begins a clean stop of the whole program. */
+  shutdown(): void;
 }
 
 /** The running thread half of a plugin. */

@@ -167,6 +167,16 @@ export class ResponseTracker implements PacketVisitor {
     return this.#phase === Phase.localInfile;
   }
 
+  /** Whether the next packet is a row, or ends the rows. */
+  get inRows(): boolean {
+    return this.#phase === Phase.rows;
+  }
+
+  /** Whether the next packet begins a result, or is all there is to it. */
+  get atResult(): boolean {
+    return this.#phase === Phase.first || this.#phase === Phase.single || this.#phase === Phase.localInfile;
+  }
+
   /** Whether packets of the client belong to the exchange at hand and are not commands. */
   get inExchange(): boolean {
     if (this.#phase === Phase.authentication || this.#phase === Phase.stream || this.#phase === Phase.foreign) {

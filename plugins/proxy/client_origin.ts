@@ -16,6 +16,8 @@ import {
   ProtocolError,
   type ProxyEndpoint,
 } from "../../lib/protocol/mod.ts";
+import type { AddressView } from "../../lib/script/mod.ts";
+import { viewOfAddr, viewOfEndpoint } from "./address_view.ts";
 
 /** How long a trusted peer has for its header, in milliseconds, before it is taken for a client of its own. */
 const GRACE_MS = 500;
@@ -60,6 +62,18 @@ export class ClientOrigin {
       ? `[${source.address}]:${source.port}`
       : `${source.address}:${source.port}`;
     return told === socket ? socket : `${told} by ${socket}`;
+  }
+
+  /** The client's end, as scripts see it. */
+  get source(): AddressView {
+    return this.#source === undefined ? viewOfAddr(this.#client.addresses.remote) : viewOfEndpoint(this.#source);
+  }
+
+  /** The end that the client has reached, as scripts see it. */
+  get destination(): AddressView {
+    return this.#destination === undefined
+      ? viewOfAddr(this.#client.addresses.local)
+      : viewOfEndpoint(this.#destination);
   }
 
   /** Calls `known` when the origin is known, or it does not look as if a header would come. */

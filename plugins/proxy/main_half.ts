@@ -5,7 +5,6 @@
  */
 import { Backends, BackendType } from "../../lib/core/backends.ts";
 import { type Address, formatAddress } from "../../lib/net/address.ts";
-import { TLS_OPTIONS } from "../../lib/net/tls_options.ts";
 import { Listener, removeStaleSocket } from "../../lib/net/listener.ts";
 import type { MainContext, MainHalf } from "../../lib/plugin/mod.ts";
 import { valuesOf } from "../../lib/plugin/mod.ts";
@@ -16,7 +15,7 @@ import { prepareSetup, type Setup } from "./setup.ts";
 /** Checks addresses and ports and makes what the threads share. @throws {NetError} if an address cannot be used. */
 export async function startMain({ values: all, log, threads }: MainContext): Promise<MainHalf<Setup>> {
   const values = valuesOf(options, all);
-  const setup = await prepareSetup(values, valuesOf(TLS_OPTIONS, all), threads, log);
+  const setup = await prepareSetup(values, all, threads, log);
   const backends = new Backends(setup.backendMemory);
   // Held until the threads share the socket, so that a port of 0 is the same one for all of them.
   const held = await Promise.all(setup.listen.map(reserve));

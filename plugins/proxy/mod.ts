@@ -13,7 +13,7 @@ const IDLE_THREAD: ThreadHalf = { stop: () => Promise.resolve() };
 const NOTHING: Setup = {
   listen: [],
   backends: [],
-  backendMemory: { entries: [], cells: new SharedArrayBuffer(4) },
+  backendMemory: { entries: [], cells: new SharedArrayBuffer(4), uuids: new SharedArrayBuffer(4) },
   acceptMemory: new SharedArrayBuffer(4),
   connectTimeout: 0,
   readTimeout: 0,
@@ -28,6 +28,7 @@ const NOTHING: Setup = {
   terms: [],
   serverTls: undefined,
   proxyNetworks: [],
+  scripts: undefined,
 };
 
 const plugin: Plugin<Setup> = {
@@ -37,7 +38,7 @@ const plugin: Plugin<Setup> = {
   text: "Connects clients with backends",
   options,
   startMain: (context) => valuesOf(options, context.values)["no-proxy"] ? { shared: NOTHING } : startMain(context),
-  startThread: (context) => valuesOf(options, context.values)["no-proxy"] ? IDLE_THREAD : new ProxyThread(context),
+  startThread: (context) => valuesOf(options, context.values)["no-proxy"] ? IDLE_THREAD : ProxyThread.start(context),
 };
 
 export default plugin;

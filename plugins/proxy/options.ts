@@ -36,6 +36,53 @@ export const options = defineOptions([
     since: "0.5",
   },
   {
+    name: "proxy-lua-script",
+    short: "s",
+    type: "path",
+    placeholder: "FILE",
+    text: "The Lua script that looks at what goes by: a file, or the name of a shipped one such as histogram or " +
+      "rw-splitting; new connections get an edited file at once",
+    since: "0.5",
+  },
+  {
+    name: "proxy-pool-no-change-user",
+    type: "flag",
+    default: false,
+    text:
+      "Give a connection of the pool to a client that shows the same proof of its password as the last user, without " +
+      "COM_CHANGE_USER; the session stays as it was left",
+    since: "0.7",
+  },
+  {
+    name: "proxy-query-user",
+    type: "string",
+    placeholder: "NAME",
+    text: "The account for queries that a script runs itself, proxy.query()",
+    since: "0.9",
+  },
+  {
+    name: "proxy-query-password",
+    type: "string",
+    secret: true,
+    placeholder: "PASSWORD",
+    text: "Its password; better in the --defaults-file than on the command line",
+    since: "0.9",
+  },
+  {
+    name: "proxy-skip-profiling",
+    type: "flag",
+    default: false,
+    text: "For old configurations, without effect",
+    since: "0.5",
+  },
+  {
+    name: "proxy-fix-bug-25371",
+    type: "flag",
+    default: false,
+    text: "For old configurations, without effect",
+    since: "0.5",
+  },
+  {
     name: "proxy-connect-timeout",
     type: "seconds",
     default: 2,

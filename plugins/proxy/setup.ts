@@ -18,10 +18,11 @@ import { loadPasswordKeys } from "../../lib/net/password_keys.ts";
 import { loadServerTls, type ServerTls } from "../../lib/net/server_certificate.ts";
 import { serverTlsContext } from "../../lib/net/tls_context.ts";
 import { checkTlsContext, tlsAvailable } from "../../lib/net/tls_provider.ts";
-import type { TlsValues } from "../../lib/net/tls_options.ts";
-import type { Log } from "../../lib/plugin/mod.ts";
+import { TLS_OPTIONS, type TlsValues } from "../../lib/net/tls_options.ts";
+import { type Log, type OptionValues, valuesOf } from "../../lib/plugin/mod.ts";
 import { type BackendTerms, type HostedBackend, prepareBackendTerms, readAlgorithms } from "./backend_terms.ts";
 import type { ProxyValues } from "./options.ts";
+import { prepareScripts, type ScriptSetup } from "./script_setup.ts";
 
 /** Survives structured clone. */
 export interface Setup {
@@ -42,6 +43,8 @@ export interface Setup {
   readonly serverTls: ServerTls | undefined;
   /** Who may tell the client's address, see `Networks`. */
   readonly proxyNetworks: readonly string[];
+  /** There if a script is to look at what goes by. */
+  readonly scripts: ScriptSetup | undefined;
 }
 
 /** A backend as given and as resolved. */
@@ -56,7 +59,13 @@ interface ResolvedBackend extends HostedBackend {
  * @throws {NetError} for a bad or unknown address, or a bad certificate.
  * @throws {Error} for a backend that is given twice, or none, and options that are none.
  */
-export async function prepareSetup(values: ProxyValues, tls: TlsValues, threads: number, log: Log): Promise<Setup> {
+export async function prepareSetup(
+  values: ProxyValues,
+  all: OptionValues,
+  threads: number,
+  log: Log,
+): Promise<Setup> {
+  const tls = valuesOf(TLS_OPTIONS, all);
   const listen = await Promise.all(
     values["proxy-address"].map((text) => resolveAddress(parseAddress(text))),
   );
@@ -75,6 +84,7 @@ export async function prepareSetup(values: ProxyValues, tls: TlsValues, threads:
   const serverTls = await prepareServerTls(tls, log);
   const proxyNetworks = values["proxy-protocol-networks"];
   new Networks(proxyNetworks);
+  const scripts = await prepareScripts(values, all, threads);
   return {
     listen,
     backends: backends.map(({ address }) => address),
@@ -93,7 +103,10 @@ export async function prepareSetup(values: ProxyValues, tls: TlsValues, threads:
         socket: address.transport === "unix",
         compression: terms[index]!.compression,
       })),
+      scripted: scripts !== undefined,
+      poolWithoutChangeUser: values["proxy-pool-no-change-user"],
     },
+    scripts,
     terms,
     serverTls,
     proxyNetworks,

@@ -10,6 +10,7 @@ import { Networks } from "../../lib/net/network.ts";
 import type { ThreadContext, ThreadHalf } from "../../lib/plugin/mod.ts";
 import { Connection, type Surroundings } from "./connection.ts";
 import type { Setup } from "./setup.ts";
+import { ThreadScripts } from "./thread_scripts.ts";
 import { ThreadTls } from "./thread_tls.ts";
 
 /** The longest and shortest time between two looks at the timeouts, in seconds. */
@@ -26,14 +27,33 @@ export class ProxyThread implements ThreadHalf {
   #stopping = false;
   #drained: (() => void) | undefined;
 
-  /** @throws {NetError} `cannot-listen` */
-  constructor(context: ThreadContext<Setup>) {
+  /**
+   * Loads the script, if there is one, and begins to listen.
+   *
+   * @throws {NetError} `cannot-listen`
+   * @throws {ScriptFileError} if the script is missing or broken.
+   */
+  static async start(context: ThreadContext<Setup>): Promise<ProxyThread> {
+    const { shared: setup, log } = context;
+    const backends = new Backends(setup.backendMemory);
+    const tls = new ThreadTls(setup, log);
+    const scripts = setup.scripts && await ThreadScripts.open(setup.scripts, context, backends, tls);
+    return new ProxyThread(context, backends, tls, scripts);
+  }
+
+  private constructor(
+    context: ThreadContext<Setup>,
+    backends: Backends,
+    tls: ThreadTls,
+    scripts: ThreadScripts | undefined,
+  ) {
     const { shared: setup, index, threads, log } = context;
     this.#surroundings = {
       setup,
-      backends: new Backends(setup.backendMemory),
+      backends,
       log,
-      tls: new ThreadTls(setup, log),
+      tls,
+      scripts,
       proxyNetworks: new Networks(setup.proxyNetworks),
       ticks: 0,
       now: Date.now() / 1000,
@@ -53,6 +73,7 @@ export class ProxyThread implements ThreadHalf {
   wake(): void {
     this.#turn.wake(Date.now() / 1000);
     this.#surroundings.tls.checkFiles();
+    this.#surroundings.scripts?.wake();
   }
 
   async stop(signal: AbortSignal): Promise<void> {
@@ -78,6 +99,7 @@ export class ProxyThread implements ThreadHalf {
       signal.removeEventListener("abort", cutOff);
     }
     clearInterval(this.#timer);
+    await this.#surroundings.scripts?.stop();
   }
 
   async #serve(listener: Listener, shared: boolean): Promise<void> {

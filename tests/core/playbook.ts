@@ -4,7 +4,7 @@
  * @module
  */
 import { type BackendEntry, Backends, BackendType } from "../../lib/core/backends.ts";
-import type { Effects, Side } from "../../lib/core/effects.ts";
+import type { Effects, ParkedSocket, Side } from "../../lib/core/effects.ts";
 import type { LoginPolicy } from "../../lib/core/login_policy.ts";
 import { Session } from "../../lib/core/session.ts";
 import {
@@ -22,6 +22,10 @@ export type Effect =
   | { readonly to: Side; readonly bytes: string }
   | { readonly secure: Side; readonly first: string }
   | { readonly close: Side }
+  | { readonly park: true }
+  | { readonly discard: true }
+  | { readonly adopt: true }
+  | { readonly hold: true }
   | { readonly backend: number; readonly up: boolean };
 
 /** One backend, read/write. */
@@ -109,7 +113,20 @@ export class Playbook implements Effects {
     this.#effects.push({ backend, up });
   }
 
-  report(_level: "warning" | "info" | "debug", text: string): void {
+  park(_lost: () => void): ParkedSocket {
+    this.#effects.push({ park: true });
+    return { discard: () => this.#effects.push({ discard: true }) };
+  }
+
+  adopt(_socket: ParkedSocket): void {
+    this.#effects.push({ adopt: true });
+  }
+
+  hold(_until: Promise<void>): void {
+    this.#effects.push({ hold: true });
+  }
+
+  report(_level: "critical" | "warning" | "info" | "debug", text: string): void {
     this.reports.push(text);
   }
 }

@@ -5,6 +5,7 @@
  */
 import { type Log, LOG_LEVELS, type LogLevel, type OptionValue } from "../../../lib/plugin/mod.ts";
 import { TLS_OPTIONS } from "../../../lib/net/tls_options.ts";
+import { LUA_OPTIONS } from "../../../lib/script/lua_options.ts";
 import { startMain } from "../../../plugins/proxy/main_half.ts";
 import { options, type ProxyValues } from "../../../plugins/proxy/options.ts";
 import { ProxyThread } from "../../../plugins/proxy/thread_half.ts";
@@ -43,7 +44,7 @@ export function dataFolder(): Promise<string> {
 /** Starts a proxy on a port of its own; clients must have gone when it is disposed of. */
 export async function startLocal(changed: LocalOptions): Promise<LocalProxy> {
   const values = new Map<string, OptionValue>();
-  for (const option of [...options, ...TLS_OPTIONS]) {
+  for (const option of [...options, ...TLS_OPTIONS, ...LUA_OPTIONS]) {
     values.set(option.name, "default" in option ? option.default : undefined);
   }
   values.set("data-dir", await dataFolder());
@@ -57,13 +58,14 @@ export async function startLocal(changed: LocalOptions): Promise<LocalProxy> {
     write: (level, text) => void records.push({ level, text }),
   };
   const main = await startMain({ values, log, threads: 1, shutdown: () => {} });
-  const thread = new ProxyThread({
+  const thread = await ProxyThread.start({
     values,
     log,
     index: 0,
     threads: 1,
     shared: structuredClone(main.shared),
     wakeOthers: () => {},
+    shutdown: () => {},
   });
   await main.ready?.();
   return {

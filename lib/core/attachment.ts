@@ -1,0 +1,112 @@
+/**
+ * The server that a session has, or is getting: which backend, whether it is connected, and what happens to it when it is
+ * given back.
+ *
+ * @module
+ */
+import { type Backends, BackendState } from "./backends.ts";
+import type { Effects } from "./effects.ts";
+import type { Pool } from "./pool.ts";
+import { ServerLink } from "./server_link.ts";
+
+/** At most one server at a time. */
+export class Attachment {
+  readonly #backends: Backends;
+  readonly #effects: Effects;
+  readonly #pool: Pool | undefined;
+  /** The backend that is attached or being tried; it counts this client. */
+  backend: number | undefined;
+  /** There while a connection is open. */
+  link: ServerLink | undefined;
+
+  constructor(backends: Backends, effects: Effects, pool: Pool | undefined) {
+    this.#backends = backends;
+    this.#effects = effects;
+    this.#pool = pool;
+  }
+
+  /** The backend's name, for messages. */
+  get name(): string {
+    return this.backend === undefined ? "(none)" : this.#backends.entry(this.backend).name;
+  }
+
+  /**
+   * Begins to connect to a backend: the one that is wished for, unless it is down, or the one with the shortest queue.
+   *
+   * @param wish an index; one that there is not is nobody's.
+   * @returns whether there is one.
+   */
+  connect(now: number, wish: number | undefined): boolean {
+    const best = this.#backends.choose(now);
+    let index = best;
+    if (wish !== undefined) {
+      if (wish >= this.#backends.count) index = undefined;
+      else if (this.#backends.state(wish) !== BackendState.DOWN) index = wish;
+    }
+    this.backend = index;
+    if (index === undefined) return false;
+    this.#backends.attach(index);
+    return true;
+  }
+
+  /** The connection is open. */
+  connected(now: number): void {
+    const index = this.backend!;
+    this.link = new ServerLink(index);
+    if (this.#backends.connected(index, now)) this.#effects.backendChanged(index, true, "connected");
+  }
+
+  /** The backend could not be had after all. */
+  failed(reason: string, now: number): void {
+    const index = this.backend;
+    if (index === undefined) return;
+    this.#effects.drop();
+    this.release();
+    if (this.#backends.failed(index, now)) this.#effects.backendChanged(index, false, reason);
+  }
+
+  /** Gives the server back: to the pool if another client could have it, or to nobody. */
+  park(): void {
+    const { link } = this;
+    if (link === undefined || this.#pool === undefined) return;
+    const pool = this.#pool;
+    this.release();
+    if (link.reusable) {
+      pool.add({ link, socket: this.#effects.park(() => pool.remove(link)) });
+    } else {
+      this.#effects.report(
+        "info",
+        `A connection to backend ${this.#backends.entry(link.backend).name} is not fit for the pool`,
+      );
+      this.#effects.drop();
+    }
+  }
+
+  /** Takes an idle connection of `user`, for a client who has agreed on `capabilities`; what was attached is given back. */
+  take(index: number, user: string, capabilities: bigint): boolean {
+    return this.#adopt(this.#pool?.take(index, user, capabilities));
+  }
+
+  /** Takes an idle connection for a client who has yet to log in. */
+  takeAny(index: number): boolean {
+    return this.#adopt(this.#pool?.takeAny(index, this.#backends.minIdle(index)));
+  }
+
+  #adopt(idle: ReturnType<Pool["take"]>): boolean {
+    if (idle === undefined) return false;
+    this.park();
+    this.backend = idle.link.backend;
+    this.link = idle.link;
+    this.#backends.attach(idle.link.backend);
+    this.#effects.adopt(idle.socket);
+    return true;
+  }
+
+  /** The server is gone, or nobody's any more. */
+  release(): void {
+    this.link = undefined;
+    if (this.backend === undefined) return;
+    this.#backends.detach(this.backend);
+    this.backend = undefined;
+  }
+}
