@@ -8,14 +8,12 @@ import type { LuaEngine, LuaFunction, LuaValue, State } from "./engine.ts";
 import { KnownKeys } from "./known_keys.ts";
 import type { RunningScripts } from "./running_scripts.ts";
 
-/** Servers that a connection's objects can show; of more, the first are forgotten. */
-const SERVERS = 32;
+/** Which side a socket object shows. */
+const Side = { CLIENT: 0, SERVER: 1 } as const;
 
 /** What the objects belong to: a connection. */
 export interface ConnectionOwner {
   readonly view: ConnectionView;
-  /** The servers that the script has looked at, by the numbers of their sockets less one. */
-  readonly servers: (SocketView | undefined)[];
 }
 
 type Read = (socket: SocketView) => LuaValue;
@@ -55,7 +53,8 @@ export function connectionFunctions(
   }
 
   function socketOf(script: ConnectionOwner | undefined, number: number): SocketView | undefined {
-    return number === 0 ? script?.view.client : script?.servers[number - 1];
+    if (number === Side.CLIENT) return script?.view.client;
+    return number === Side.SERVER ? script?.view.server : undefined;
   }
 
   /** Pushes a field; false if it is not known yet, or there is no such field. */
@@ -86,18 +85,10 @@ export function connectionFunctions(
       owner(L, 1).view.closeAfterResponse(api.lua_toboolean(L, 2) !== 0);
       return 0;
     },
-    /** (connection) → the number of the attached server's socket, or nil. */
-    server_number(L) {
-      const script = scripts.get(api.lua_tonumberx(L, 1, 0));
-      const server = script?.view.server;
-      if (script === undefined || server === undefined) return 0;
-      const { servers } = script;
-      let at = servers.lastIndexOf(server);
-      if (at < 0) {
-        at = servers.push(server) - 1;
-        if (at >= SERVERS) servers[at - SERVERS] = undefined;
-      }
-      api.lua_pushnumber(L, at + 1);
+    /** (connection) → whether a server is attached. */
+    has_server(L) {
+      const attached = scripts.get(api.lua_tonumberx(L, 1, 0))?.view.server !== undefined;
+      api.lua_pushboolean(L, attached ? 1 : 0);
       return 1;
     },
     /** (socket, key) → a field. */
@@ -118,7 +109,7 @@ export function connectionFunctions(
         }
         return 1;
       }
-      const name = `proxy.connection.${number === 0 ? "client" : "server"}.${keys.spelled(L, 2)}`;
+      const name = `proxy.connection.${number === Side.CLIENT ? "client" : "server"}.${keys.spelled(L, 2)}`;
       if (key === "address") throw new Error(`${name} is deprecated, use .src.name or .dst.name instead`);
       world.log("critical", `(lua) ${name} is not ${key === undefined ? "known" : "available yet"}`);
       return 0;

@@ -9,14 +9,13 @@ import {
   type QueryResult,
   type QueuedQuery,
   type Script,
-  type SocketView,
   Verdict,
 } from "../script/mod.ts";
 import { type Coroutine, LuaCancelled, type State } from "./engine.ts";
 import { GLOBALS_KEY, LuaStatus, LuaType, REGISTRY } from "./lua_api.ts";
 import { QueueEntry } from "./query_queue.ts";
 import { ResponseError, scriptErr } from "./response.ts";
-import type { Hook, HookName, ScriptRoom } from "./script_room.ts";
+import type { Hook, HookName, ScriptOwner, ScriptRoom } from "./script_room.ts";
 
 /** How long `disconnect_client` may wait. */
 const GOODBYE_MS = 1000;
@@ -48,10 +47,9 @@ interface Environment {
 }
 
 /** A {@linkcode Script} in Lua. */
-export class ConnectionScript implements Script {
+export class ConnectionScript implements Script, ScriptOwner {
   readonly queries: QueuedQuery[] = [];
   readonly view: ConnectionView;
-  readonly servers: (SocketView | undefined)[] = [];
   readonly id: number;
   packetPointer = 0;
   packet = NOTHING;
@@ -249,12 +247,10 @@ export class ConnectionScript implements Script {
     if (this.#waiting !== undefined) this.#room.engine.cancel(this.#waiting);
   }
 
-  /** The next free slot for a packet in the queue's Lua object. */
   takeSlot(): number {
     return ++this.#slot;
   }
 
-  /** The prelude has made the connection's tables: the one of the connection is at 1, its environment at 2. */
   starting(L: State): void {
     const { api } = this.#room.engine;
     this.#forget();
@@ -266,9 +262,10 @@ export class ConnectionScript implements Script {
 
   /** Makes this connection's view of `proxy` the current one. */
   readonly enter = (): void => {
-    const { engine, hooks } = this.#room;
+    const { engine, global, hooks } = this.#room;
     const { api, main } = engine;
     if (this.#environment === undefined) return;
+    global.receive();
     api.lua_rawgeti(main, REGISTRY, hooks.enter.dispatcher);
     api.lua_rawgeti(main, REGISTRY, this.#environment.connection);
     if (api.lua_pcallk(main, 1, 0, 0, 0, 0) !== LuaStatus.OK) api.lua_settop(main, -2);
@@ -287,7 +284,9 @@ export class ConnectionScript implements Script {
       engine.pushNumber(co.L, this.id);
       api.lua_rawgeti(co.L, REGISTRY, this.#room.factory);
       this.#room.nowStarting = this;
+      this.#room.global.receive();
       done = engine.run(co, 2, this.#finishStart);
+      this.#room.global.flush();
     } catch (error) {
       return this.#startFailed(hook, error);
     }
@@ -339,7 +338,8 @@ export class ConnectionScript implements Script {
 
   /** A coroutine with the hook's dispatcher and the connection on it. */
   #begin(hook: Hook): Coroutine {
-    const { engine } = this.#room;
+    const { engine, global } = this.#room;
+    global.receive();
     const co = engine.begin();
     engine.api.lua_rawgeti(co.L, REGISTRY, hook.dispatcher);
     engine.api.lua_rawgeti(co.L, REGISTRY, this.#environment?.connection ?? 0n);
@@ -358,11 +358,14 @@ export class ConnectionScript implements Script {
 
   /** What the hook has returned, as a number. */
   #run(name: HookName, co: Coroutine, argumentCount: number): number | Promise<number> {
+    const { engine, global, returned } = this.#room;
     try {
-      const number = this.#room.engine.run(co, argumentCount, this.#room.returned);
+      const number = engine.run(co, argumentCount, returned);
+      global.flush();
       if (typeof number === "number") return number;
       return this.#watch(co, number).catch((error) => this.#failed(name, error));
     } catch (error) {
+      global.flush();
       return this.#failed(name, error);
     }
   }
@@ -373,6 +376,7 @@ export class ConnectionScript implements Script {
     this.#waiting = co;
     if (this.#cancelled) this.cancel();
     return promise.finally(() => {
+      this.#room.global.flush();
       this.#waiting = undefined;
     });
   }

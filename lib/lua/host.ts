@@ -8,11 +8,15 @@ import type { ConnectionView, Script, ScriptWorld } from "../script/mod.ts";
 import { backendFunctions } from "./backend_objects.ts";
 import { connectionFunctions } from "./connection_objects.ts";
 import { ConnectionScript } from "./connection_script.ts";
+import { type CounterStore, installCounters } from "./counter.ts";
 import { CONSTANTS } from "./constants.ts";
 import { translate } from "./dialect/translate.ts";
 import { LuaEngine, LuaError, type LuaFunction, type State } from "./engine.ts";
+import { type GlobalTable, type GlobalTransport, installGlobal } from "./global_table.ts";
 import { HookErrors } from "./hook_errors.ts";
 import { LuaType, REGISTRY } from "./lua_api.ts";
+import { installLpeg } from "./modules/lpeg.ts";
+import { installModules } from "./modules/mod.ts";
 import { queryFunction } from "./query_function.ts";
 import { queueFunctions } from "./query_queue.ts";
 import { encodeResponse, ResponseError } from "./response.ts";
@@ -20,7 +24,7 @@ import { ResultSets } from "./result_set.ts";
 import { RunningScripts } from "./running_scripts.ts";
 import { ScriptFileError } from "./script_error.ts";
 import { ScriptFile, type ScriptSource, shippedModule } from "./script_file.ts";
-import { type Hook, HOOK_NAMES, type ScriptRoom, SERVICE_NAMES } from "./script_room.ts";
+import { type Hook, HOOK_NAMES, type ScriptOwner, type ScriptRoom, SERVICE_NAMES } from "./script_room.ts";
 import { httpFunction, sleepFunction } from "./waits.ts";
 
 /** What a host is to be. */
@@ -41,6 +45,14 @@ export interface HostOptions {
   readonly memoryLimit: number;
   /** The event thread, from 0. */
   readonly threadIndex: number;
+  /** How many event threads there are. Default: 1. */
+  readonly threads?: number;
+  /** How `proxy.global` reaches the other threads: needed with more than one. */
+  readonly transport?: GlobalTransport;
+  /** Where `proxy.counter` counts. */
+  readonly counters?: CounterStore;
+  /** The folder to which scripts' paths in the log are relative. */
+  readonly basedir?: string;
 }
 
 /** The parts of the object model, in the order in which they are made. */
@@ -54,6 +66,7 @@ export class LuaHost {
   readonly #file: ScriptFile;
   readonly #world: ScriptWorld;
   readonly #room: Room;
+  #reloading = false;
 
   /**
    * Starts Lua and compiles the script. Nothing of it runs before the first client.
@@ -73,16 +86,21 @@ export class LuaHost {
       memoryLimit,
       embedded,
     });
-    const host = new LuaHost(engine, file, world);
+    const host = new LuaHost(engine, file, world, options);
     host.#room.use(host.#compile(file.read()));
     return host;
   }
 
-  private constructor(engine: LuaEngine, file: ScriptFile, world: ScriptWorld) {
+  private constructor(engine: LuaEngine, file: ScriptFile, world: ScriptWorld, options: HostOptions) {
     this.engine = engine;
     this.#file = file;
     this.#world = world;
-    this.#room = new Room(engine, world);
+    this.#room = new Room(engine, world, options);
+  }
+
+  /** The folder of the script's file, to be watched; `undefined` for a script that is part of the program. */
+  get folder(): string | undefined {
+    return this.#file.folder;
   }
 
   /** How many connections have a script. */
@@ -95,6 +113,17 @@ export class LuaHost {
     return new ConnectionScript(this.#room, view);
   }
 
+  /** About once a second, and when another thread asks to: takes over what other threads have written to `proxy.global`. */
+  wake(): void {
+    this.#room.global.wake();
+  }
+
+  /** Sends what scripts have written to `proxy.global`, and what is in the buffers of their files. */
+  flush(): void {
+    this.#room.global.flush();
+    this.engine.flush();
+  }
+
   /**
    * Loads the script again if its file has changed. Connections that exist keep the version they have. What is broken or half
    * written is not taken: a record in the log says why.
@@ -102,6 +131,8 @@ export class LuaHost {
    * @returns whether new connections get a new version.
    */
   async reload(): Promise<boolean> {
+    if (this.#reloading) return false;
+    this.#reloading = true;
     try {
       const source = await this.#file.reread();
       if (source === undefined) return false;
@@ -113,8 +144,10 @@ export class LuaHost {
       return true;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      this.#world.log("critical", `(lua) ${reason}; new connections get the version from before`);
+      this.#room.errors.report("critical", `(lua) ${reason}; new connections get the version from before`);
       return false;
+    } finally {
+      this.#reloading = false;
     }
   }
 
@@ -154,16 +187,17 @@ function factoryOf(text: Uint8Array): Uint8Array {
 class Room implements ScriptRoom {
   readonly engine: LuaEngine;
   readonly results: ResultSets;
-  readonly scripts: RunningScripts<ConnectionScript>;
+  readonly scripts: RunningScripts<ScriptOwner>;
   readonly errors: HookErrors;
   readonly hooks: ScriptRoom["hooks"];
+  readonly global: GlobalTable;
   readonly returned: (L: State, count: number) => number;
-  nowStarting: ConnectionScript | undefined;
+  nowStarting: ScriptOwner | undefined;
   #factory = 0n;
   #response: Uint8Array[] | undefined;
   #responseError: unknown;
 
-  constructor(engine: LuaEngine, world: ScriptWorld) {
+  constructor(engine: LuaEngine, world: ScriptWorld, options: HostOptions) {
     const { api } = engine;
     this.engine = engine;
     this.results = new ResultSets(engine);
@@ -186,6 +220,7 @@ class Room implements ScriptRoom {
       },
     };
     this.#makeProxy(world);
+    this.global = this.#makeGlobal(world, options);
     this.hooks = this.#runPrelude(raw);
   }
 
@@ -229,7 +264,7 @@ class Room implements ScriptRoom {
   #makeProxy(world: ScriptWorld): void {
     const { engine } = this;
     const { api, main } = engine;
-    engine.push(main, { ...CONSTANTS, global: { config: {} } });
+    engine.push(main, CONSTANTS);
     const functions: Record<string, LuaFunction> = {
       sleep: sleepFunction(engine),
       http: httpFunction(engine),
@@ -240,6 +275,23 @@ class Room implements ScriptRoom {
       api.lua_setfield(main, -2, engine.cstring(name));
     }
     api.lua_setglobal(main, engine.cstring("proxy"));
+  }
+
+  /** What scripts share with those of other threads, and what they `require`. */
+  #makeGlobal(world: ScriptWorld, options: HostOptions): GlobalTable {
+    const { engine } = this;
+    const log = world.log.bind(world);
+    const { threadIndex, threads = 1, transport, counters, basedir = "" } = options;
+    const global = installGlobal(engine, {
+      threads,
+      index: threadIndex,
+      ...(transport === undefined ? {} : { transport }),
+      failed: (message) => this.errors.report("critical", `(lua) ${message}`),
+    });
+    if (counters !== undefined) installCounters(engine, counters);
+    installModules(engine, { log, shutdown: () => world.shutdown(), stats: () => ({}), basedir });
+    installLpeg(engine);
+    return global;
   }
 
   /** Runs the prelude's parts and keeps the functions that run hooks. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname } from "node:path";
 import { ScriptFileError } from "./script_error.ts";
 
 /** The scripts that come with the program. */
@@ -64,6 +65,11 @@ export class ScriptFile {
     }
     this.#location = location;
     this.path = pathOf(location);
+  }
+
+  /** The folder that the file is in; `undefined` for one that is part of the program. */
+  get folder(): string | undefined {
+    return typeof this.#location === "string" ? dirname(this.#location) : undefined;
   }
 
   /**

@@ -3,9 +3,11 @@
  *
  * @module
  */
-import type { ConnectionScript } from "./connection_script.ts";
+import type { ConnectionOwner } from "./connection_objects.ts";
 import type { LuaEngine, State } from "./engine.ts";
+import type { GlobalTable } from "./global_table.ts";
 import type { HookErrors } from "./hook_errors.ts";
+import type { QueueOwner } from "./query_queue.ts";
 import type { ResultSets } from "./result_set.ts";
 import type { RunningScripts } from "./running_scripts.ts";
 
@@ -34,17 +36,25 @@ export interface Hook {
   readonly name: bigint;
 }
 
-/** What {@linkcode ConnectionScript} needs of its host. */
+/** A connection, as the functions behind the objects know it. */
+export interface ScriptOwner extends QueueOwner, ConnectionOwner {
+  /** The prelude has made the connection's tables: the one of the connection is at 1, its environment at 2. */
+  starting(L: State): void;
+}
+
+/** What a connection's script needs of its host. */
 export interface ScriptRoom {
   readonly engine: LuaEngine;
   readonly results: ResultSets;
-  readonly scripts: RunningScripts<ConnectionScript>;
+  readonly scripts: RunningScripts<ScriptOwner>;
   readonly errors: HookErrors;
+  /** Hears what other threads have written before Lua runs, and tells them after it has run. */
+  readonly global: GlobalTable;
   readonly hooks: Readonly<Record<HookName | typeof SERVICE_NAMES[number], Hook>>;
   /** The reference of the script's factory: the version that new connections get. */
   readonly factory: bigint;
   /** Whose main chunk is about to run. */
-  nowStarting: ConnectionScript | undefined;
+  nowStarting: ScriptOwner | undefined;
   /** Reads what a hook has returned: 0 for what is no number. */
   readonly returned: (L: State, count: number) => number;
   /** What the prelude has just made of `proxy.response`. */

@@ -68,6 +68,8 @@ local backend_meta = {
   __metatable = false,
 }
 
+proxy.global.config = proxy.global.config or {}
+
 proxy.global.backends = setmetatable({}, {
   __index = function(self, ndx)
     if type(ndx) ~= "number" then
