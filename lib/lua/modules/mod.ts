@@ -1,5 +1,5 @@
 /**
- * The modules that were written in C: what scripts find with `require`, and as globals once somebody has.
+ * The modules that were libraries in C: what scripts find with `require`, and as globals once somebody has.
  *
  * @module
  */
@@ -8,6 +8,7 @@ import { preloadChassis } from "./chassis.ts";
 import type { ModuleContext } from "./context.ts";
 import { preloadGlib2 } from "./glib2.ts";
 import { preloadLfs } from "./lfs.ts";
+import { installLpeg } from "./lpeg.ts";
 import { preloadMysqlPassword } from "./mysql_password.ts";
 import { preloadMysqlProto } from "./mysql_proto.ts";
 import { preloadMysqlTokenizer } from "./mysql_tokenizer.ts";
@@ -24,4 +25,5 @@ export function installModules(engine: LuaEngine, context: ModuleContext): void 
   preloadPosix(engine);
   preloadGlib2(engine);
   preloadLfs(engine);
+  installLpeg(engine);
 }
