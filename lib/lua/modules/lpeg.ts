@@ -116,7 +116,13 @@ class Lpeg {
         draft.put(1); // A key may be named by its address, so it has to stay alive.
         return draft.finish(build.call(patterns.key(L, 1), patterns.name(L, 1)));
       },
-      B: (L) => patterns.push(L, build.behind(patterns.at(L, 1)), 1),
+      B: (L) => {
+        try {
+          return patterns.push(L, build.behind(patterns.at(L, 1)), 1);
+        } catch (error) {
+          throw error instanceof build.PatternError ? new ArgumentError(1, error.message) : error;
+        }
+      },
       span: (L) => {
         const body = api.lua_type(L, 1) === LuaType.STRING ? this.#setOf(L) : patterns.at(L, 1);
         return patterns.push(L, build.repeat(body, 0), 1);
@@ -135,10 +141,10 @@ class Lpeg {
         return patterns.push(L, build.capture(build.TRUE, { kind: "argument", slot: 0n, index }));
       },
       Cg: (L) => {
+        if (!engine.isGiven(L, 2)) return this.#capture(L, "group");
         const body = patterns.at(L, 1);
         const draft = patterns.draft(L);
         draft.take(1);
-        if (!engine.isGiven(L, 2)) return draft.finish(build.capture(body, { kind: "group", slot: 0n }));
         return draft.finish(build.capture(body, { kind: "group", slot: draft.put(2), key: patterns.key(L, 2) }));
       },
       Cb: (L) => {

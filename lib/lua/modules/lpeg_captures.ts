@@ -261,7 +261,7 @@ export class Evaluation implements Surroundings {
         return 1;
       case "argument": {
         const index = capture.index ?? 0;
-        if (index > this.#frame.argumentCount) throw new MatchError(`absent extra argument #${index}`);
+        if (index > this.#frame.argumentCount) throw new MatchError(`reference to absent extra argument #${index}`);
         api.lua_pushvalue(L, this.#frame.firstArgument + index - 1);
         this.#skip();
         return 1;
@@ -376,11 +376,10 @@ export class Evaluation implements Surroundings {
       const what = entries[at];
       if (what === CLOSE) nested++;
       else if (what !== VALUE && nested > 0 && --nested === 0) {
-        if (this.#capture(at).key === capture.key) {
-          if (this.#capture(at).kind === "group") return at;
-        }
+        const found = this.#capture(at);
+        if (found.kind === "group" && found.key === capture.key) return at;
         // LPeg 0.8 had no names: a number means the capture so many before.
-        if (++complete === capture.index) nth = at;
+        if (found.key === undefined && ++complete === capture.index) nth = at;
       }
     }
     return nth;

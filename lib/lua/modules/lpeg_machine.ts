@@ -167,6 +167,8 @@ export class Machine {
         case Op.Back:
           depth -= FRAME;
           position = stack[depth + 1]!;
+          top = stack[depth + 2]!;
+          this.values = stack[depth + 3]!;
           at = code[at + 1]!;
           break;
         case Op.FailTwice:

@@ -227,14 +227,14 @@ export function not(body: Pattern): Pattern {
 
 /** `#a`. */
 export function and(body: Pattern): Pattern {
-  return { ...over([body], true), kind: "and", body };
+  return { ...over([body], true), captures: false, kind: "and", body };
 }
 
 /** `lpeg.B(a)`: a matches the bytes before the current position. */
 export function behind(body: Pattern): Pattern {
-  if (body.captures) throw new PatternError("pattern have captures");
   const length = fixedLength(body);
   if (length === undefined) throw new PatternError("pattern may not have fixed length");
+  if (body.captures) throw new PatternError("pattern have captures");
   if (length > LONGEST_BEHIND) throw new PatternError("pattern too long to look behind");
   return { ...over([body], true), kind: "behind", body, length };
 }

@@ -38,7 +38,7 @@ export const Op = {
   Commit: 8,
   /** label: moves the last choice to here and goes there. */
   Again: 9,
-  /** label: forgets the last choice, goes back to its position, and goes on there. */
+  /** label: forgets the last choice and all since but that it fitted, and goes there. */
   Back: 10,
   /** Goes to the last choice. */
   Fail: 11,
