@@ -23,7 +23,8 @@ export interface ScriptSetup {
   readonly memoryLimit: number;
   readonly account: { readonly user: string | undefined; readonly password: string };
   readonly globals: BroadcastMemory;
-  readonly counters: SharedArrayBuffer;
+  readonly counterMemory: SharedArrayBuffer;
+  readonly basedir: string;
 }
 
 /** @returns `undefined` if there is no script. */
@@ -35,17 +36,19 @@ export async function prepareScripts(
   const script = values["proxy-lua-script"];
   if (script === undefined || script === "") return undefined;
   const lua = valuesOf(LUA_OPTIONS, all);
+  const basedir = baseDirectory(all);
   return {
     module: await LuaEngine.compile(),
     script,
-    luaPath: lua["lua-path"] ?? variable("LUA_PATH") ?? `${baseDirectory(all)}/lib/mysql-proxy/lua/?.lua`,
+    luaPath: lua["lua-path"] ?? variable("LUA_PATH") ?? `${basedir}/lib/mysql-proxy/lua/?.lua`,
     luaCPath: lua["lua-cpath"] ?? variable("LUA_CPATH") ?? "",
     allowRun: lua["lua-allow-run"],
     timeLimitMs: lua["lua-time-limit"] * 1000,
     memoryLimit: lua["lua-memory-limit"] * 2 ** 20,
     account: { user: values["proxy-query-user"], password: values["proxy-query-password"] ?? "" },
     globals: Broadcast.allocate(threads),
-    counters: Counters.allocate(),
+    counterMemory: Counters.allocate(),
+    basedir,
   };
 }
 

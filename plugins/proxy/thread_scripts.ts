@@ -11,6 +11,8 @@ import { formatAddress } from "../../lib/net/address.ts";
 import { LuaHost } from "../../lib/lua/host.ts";
 import type { ThreadContext } from "../../lib/plugin/mod.ts";
 import type { QueryAccount, QueryOutcome, ScriptWorld } from "../../lib/script/mod.ts";
+import { Broadcast } from "../../lib/shared/broadcast.ts";
+import { Counters } from "../../lib/shared/counters.ts";
 import { viewOfAddr } from "./address_view.ts";
 import { OwnQueries } from "./own_query.ts";
 import { ScriptBackend } from "./script_backend.ts";
@@ -47,6 +49,9 @@ export class ThreadScripts {
     const host = await LuaHost.open({
       ...script,
       threadIndex: context.index,
+      threads: context.threads,
+      transport: new Broadcast(script.globals, context.index, context.wakeOthers),
+      counters: new Counters(script.counterMemory),
     }, world);
     const scripts = new ThreadScripts(host, pool, queries);
     scripts.#watch(dirname(script.script));
@@ -72,6 +77,7 @@ export class ThreadScripts {
 
   /** About once a second, and when another thread asks to. */
   wake(): void {
+    this.#host.wake();
     // Where the file system tells nothing, as on some network shares.
     this.#host.reload();
   }
@@ -82,6 +88,7 @@ export class ThreadScripts {
     this.#watcher?.close();
     this.pool.clear();
     await this.#queries.close();
+    this.#host.flush();
   }
 
   async #watch(folder: string): Promise<void> {
