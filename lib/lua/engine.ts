@@ -11,7 +11,7 @@ import { ScriptCoroutines } from "./coroutines.ts";
 import type { Streams } from "./host_files.ts";
 import { installProcess } from "./host_process.ts";
 import { CHECK_INTERVAL, TimeLimit } from "./limits.ts";
-import { type FunctionPointer, LuaStatus, LuaType, type Pointer, type State, typeName } from "./lua_api.ts";
+import { type FunctionPointer, LuaStatus, LuaType, type Pointer, REGISTRY, type State, typeName } from "./lua_api.ts";
 import { LuaCancelled, LuaError, LuaPanic } from "./lua_error.ts";
 import { LuaFunctions } from "./lua_functions.ts";
 import type { LuaValue } from "./lua_values.ts";
@@ -48,6 +48,9 @@ debug.sethook = nil
 return tostring(5.0) == "5"
 `;
 
+/** What Lua raises when there is no memory left. */
+const NO_MEMORY = "not enough memory";
+
 /** Reads the results of a call, which lie on the stack at 1 to `resultCount`. */
 export type Finish<T> = (L: State, resultCount: number) => T;
 
@@ -63,6 +66,8 @@ export class LuaEngine extends LuaFunctions {
   readonly #resultCount: Pointer;
   readonly #continue: FunctionPointer;
   readonly #toString: FunctionPointer;
+  /** The reference of `collectgarbage`. */
+  readonly #collector: bigint;
   /** The call that runs now, and how many are inside each other. */
   #current: Coroutine | undefined;
   #depth = 0;
@@ -97,6 +102,8 @@ export class LuaEngine extends LuaFunctions {
       api.luaL_tolstring(L, 1, 0);
       return 1;
     });
+    api.lua_getglobal(main, this.cstring("collectgarbage"));
+    this.#collector = BigInt(api.luaL_ref(main, REGISTRY));
     if (this.#timeLimit.isSet) {
       const hook = wasm.addFunction((L: State) => this.#checkTime(L), "vii");
       api.lua_sethook(main, hook, MASK_COUNT, CHECK_INTERVAL);
@@ -125,7 +132,22 @@ export class LuaEngine extends LuaFunctions {
 
   /** A coroutine to push a function and its arguments on, for {@linkcode run}. */
   begin(): Coroutine {
+    if (this.#depth === 0 && this.#wasm.takeStarved()) this.#collect();
     return this.#pool.take();
+  }
+
+  /**
+   * Collects garbage after memory was refused. Lua itself does so for what it allocates, but not for the buffers of
+   * `string.rep` and the like, and its next turn would come when twice as much is in use.
+   */
+  #collect(): void {
+    const coroutine = this.#pool.take();
+    this.api.lua_rawgeti(coroutine.L, REGISTRY, this.#collector);
+    try {
+      this.run(coroutine, 0, () => {});
+    } catch (error) {
+      if (!(error instanceof LuaError)) throw error;
+    }
   }
 
   /** Gives back a coroutine that is not going to {@linkcode run}. */
@@ -309,7 +331,10 @@ export class LuaEngine extends LuaFunctions {
         return new LuaError("script", "attempt to yield from outside a coroutine", this.#trace(L));
       }
       const traceback = this.#trace(L);
-      return new LuaError(status === LuaStatus.MEMORY_ERROR ? "memory" : "script", this.#errorText(L), traceback);
+      const message = this.#errorText(L);
+      // Buffers of the C library raise it as a plain string.
+      const isMemory = status === LuaStatus.MEMORY_ERROR || message === NO_MEMORY;
+      return new LuaError(isMemory ? "memory" : "script", message, traceback);
     } finally {
       this.#discard(coroutine);
     }

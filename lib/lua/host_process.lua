@@ -4,19 +4,20 @@ local open, tmpname, remove = io.open, os.tmpname, os.remove
 
 function io.popen(command, mode)
   mode = mode or "r"
-  check(command, mode)
+  local ok, problem = pcall(check, command, mode)
+  if not ok then error(problem, 2) end
   local path = tmpname()
   if mode == "r" or mode == "rb" then
-    local ok, message = pcall(run, command, path)
-    if not ok then
+    local ran, reason = pcall(run, command, path)
+    if not ran then
       remove(path)
-      error(message, 0)
+      error(reason, 2)
     end
-    local file, problem, code = open(path, "rb")
+    local file, message, code = open(path, "rb")
     remove(path)
-    return file, problem, code
+    return file, message, code
   end
-  local file, problem, code = open(path, "wb")
+  local file, message, code = open(path, "wb")
   if file then run_on_close(file, command, path) end
-  return file, problem, code
+  return file, message, code
 end

@@ -1,5 +1,5 @@
 /**
- * `os.execute`, `io.popen`, `os.getenv` and `os.exit`: what a script may do to the program and its surroundings.
+ * `os.execute`, `io.popen`, `os.getenv`, `os.tmpname` and `os.exit`: what a script may do to the program and its surroundings.
  *
  * Programs run while other scripts go on; where a script cannot wait, such as below `table.sort`, all of them stand still.
  *
@@ -19,6 +19,11 @@ export function installProcess(engine: LuaEngine, allowRun: boolean): void {
   engine.setFunctions(main, {
     getenv: (L) => getenv(engine, L),
     execute: (L) => execute(engine, L, allowRun),
+    tmpname: (L) => {
+      // The C library would only make up a name; on POSIX systems, Lua makes the file too.
+      engine.push(L, Deno.makeTempFileSync({ prefix: "lua_" }));
+      return 1;
+    },
     exit: () => {
       throw new Error("os.exit is not available here, as it would end the proxy: use return or error()");
     },

@@ -118,10 +118,19 @@ function hex(bytes: Uint8Array): string {
 export class LuaWasm {
   readonly api: Runtime;
   readonly heap: Heap;
+  readonly #starved: { yes: boolean };
 
-  private constructor(api: Runtime, heap: Heap) {
+  private constructor(api: Runtime, heap: Heap, starved: { yes: boolean }) {
     this.api = api;
     this.heap = heap;
+    this.#starved = starved;
+  }
+
+  /** Whether memory was refused since this was asked last. */
+  takeStarved(): boolean {
+    const { yes } = this.#starved;
+    this.#starved.yes = false;
+    return yes;
   }
 
   /** @throws {LuaError} if the module is not the pinned one. */
@@ -134,6 +143,7 @@ export class LuaWasm {
     };
     const heap = new Heap(() => running().memory);
     const table: Callback[] = [];
+    const starved = { yes: false };
     const imports: Imports = { env: {}, wasi_snapshot_preview1: {} };
     Object.assign(imports.env, {
       // setjmp(): Lua runs every protected call through this, and longjmp() comes back to it as the exception Infinity.
@@ -155,13 +165,17 @@ export class LuaWasm {
         const wanted = size >>> 0;
         const { memory } = running();
         const now = memory.buffer.byteLength;
-        if (wanted > limit) return 0;
+        if (wanted > limit) {
+          starved.yes = true;
+          return 0;
+        }
         // A fifth more than needed, so that growing stays rare.
         const target = Math.max(wanted, Math.min(now * 1.2, limit));
         try {
           memory.grow(Math.ceil((Math.min(Math.ceil(target / PAGE) * PAGE, MEMORY_MAXIMUM) - now) / PAGE));
           return 1;
         } catch {
+          starved.yes = true;
           return 0;
         }
       },
@@ -183,7 +197,7 @@ export class LuaWasm {
     runtime.emscripten_stack_init();
     runtime.__wasm_call_ctors();
     omitPointZero(heap.bytes);
-    return new LuaWasm(runtime, heap);
+    return new LuaWasm(runtime, heap, starved);
   }
 
   /**
