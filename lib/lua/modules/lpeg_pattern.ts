@@ -222,12 +222,12 @@ function repetition(body: Pattern, least: number, extra: number): Pattern {
 
 /** `-a`. */
 export function not(body: Pattern): Pattern {
-  return { ...over([body], true), captures: false, kind: "not", body };
+  return { ...over([body], true), kind: "not", body };
 }
 
 /** `#a`. */
 export function and(body: Pattern): Pattern {
-  return { ...over([body], true), captures: false, kind: "and", body };
+  return { ...over([body], true), kind: "and", body };
 }
 
 /** `lpeg.B(a)`: a matches the bytes before the current position. */
@@ -283,8 +283,8 @@ export function fixedLength(pattern: Pattern, within?: Grammar, calls = 0): numb
       return common;
     }
     case "repeat": {
-      if (pattern.extra > 0) return undefined;
       const length = fixedLength(pattern.body, within, calls);
+      if (pattern.extra > 0 && (length !== 0 || pattern.extra === Infinity)) return undefined;
       return length === undefined ? undefined : length * pattern.least;
     }
     case "call": {
@@ -344,7 +344,8 @@ export function grammar(rules: readonly Rule[]): Grammar {
   if (rules.length > MOST_RULES) throw new PatternError("grammar has too many rules");
   const indexes = new Map(rules.map((rule, index) => [rule.key, index]));
   const bodies = rules.map((rule) => rule.body);
-  for (const body of bodies) requireRules(body, indexes);
+  const called = new Set([rules[0]?.key]);
+  for (const body of bodies) requireRules(body, indexes, called);
 
   const empties = bodies.map(() => false);
   for (let changed = true; changed;) {
@@ -365,18 +366,21 @@ export function grammar(rules: readonly Rule[]): Grammar {
     leftCalls(body, indexes, empties, visit);
     state[index] = 2;
   };
-  for (const [index, rule] of rules.entries()) visit(index, rule.name);
-  for (const rule of rules) requireEndingLoops(rule.body, rule.name, indexes, empties);
+  // LPeg does not look at rules that nobody calls.
+  for (const [index, rule] of rules.entries()) if (called.has(rule.key)) visit(index, rule.name);
+  for (const rule of rules) if (called.has(rule.key)) requireEndingLoops(rule.body, rule.name, indexes, empties);
 
   return { ...over(bodies, empties[0] ?? false), open: false, kind: "grammar", rules, indexes, empties };
 }
 
-function requireRules(pattern: Pattern, indexes: ReadonlyMap<string, number>): void {
+/** Checks that there are the rules that are called, and notes them in `called`. */
+function requireRules(pattern: Pattern, indexes: ReadonlyMap<string, number>, called: Set<string | undefined>): void {
   if (!pattern.open) return;
-  if (pattern.kind === "call" && !indexes.has(pattern.key)) {
-    throw new PatternError(`rule '${pattern.name}' undefined in given grammar`);
+  if (pattern.kind === "call") {
+    if (!indexes.has(pattern.key)) throw new PatternError(`rule '${pattern.name}' undefined in given grammar`);
+    called.add(pattern.key);
   }
-  for (const inner of below(pattern)) requireRules(inner, indexes);
+  for (const inner of below(pattern)) requireRules(inner, indexes, called);
 }
 
 function leftCalls(

@@ -101,13 +101,13 @@ class Compiler {
     this.#compile(pattern);
     this.#emit(Op.End);
     for (const { cell, grammar, rule } of this.#calls) this.code[cell] = this.#grammars.get(grammar)?.[rule] ?? 0;
-    const code = Int32Array.from(this.code);
+    const code = new Int32Array(this.code);
     dropReturns(code);
     return {
       code,
-      sets: Uint8Array.from(this.sets),
-      texts: Uint8Array.from(this.texts),
-      tables: Int32Array.from(this.tables),
+      sets: new Uint8Array(this.sets),
+      texts: new Uint8Array(this.texts),
+      tables: new Int32Array(this.tables),
       captures: this.captures,
     };
   }
