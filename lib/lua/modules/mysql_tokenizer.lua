@@ -47,7 +47,7 @@ function module.tokenize(sql)
   local count = #tokens
   if count == native.piece then
     repeat
-      local more = { cut_more() }
+      local more = { cut_more(sql, count) }
       move(more, 1, #more, count + 1, tokens)
       count = count + #more
     until #more == 0
@@ -58,7 +58,8 @@ function module.tokenize(sql)
     __len = length,
     tokens = tokens,
     count = count,
-    sql = sql,
+    -- A number becomes the string that it was cut as.
+    sql = sql .. "",
   })
 end
 

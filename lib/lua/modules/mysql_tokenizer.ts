@@ -26,10 +26,11 @@ class TokenFactory {
   #token = 0;
   #sharedToken = 0;
   #shared: number;
-  /** The text that was cut last, where Lua keeps it, and how far its tokens have been handed out. */
+  /** The text that was cut last, and where Lua keeps it. */
   #tokens: Tokens = tokenize(new Uint8Array());
   #pointer = 0;
-  #next = 0;
+  /** Whether tokens are being pushed: a finalizer of a script may cut another text meanwhile. */
+  #busy = false;
 
   constructor(engine: LuaEngine, L: State) {
     this.#engine = engine;
@@ -46,29 +47,44 @@ class TokenFactory {
     return 0;
   }
 
-  /** Cuts the argument and pushes the first tokens. */
+  /** The tokens of the argument, a string. */
+  #cut(L: State): Tokens {
+    // A list keeps its string, so no other one can have come to the same place while the list is used.
+    const pointer = this.#engine.api.lua_tolstring(L, 1, 0);
+    if (pointer === 0 || pointer !== this.#pointer) {
+      this.#tokens = tokenize(this.#engine.argBytes(L, 1));
+      this.#pointer = pointer;
+    }
+    return this.#tokens;
+  }
+
+  /** Cuts the first argument and pushes the first tokens. */
   cut(L: State): number {
-    this.#tokenize(L);
-    this.#next = 0;
-    return this.cutMore(L);
+    this.#pointer = 0;
+    return this.#pushPiece(L, this.#cut(L), 0);
   }
 
-  #tokenize(L: State): void {
-    this.#tokens = tokenize(this.#engine.argBytes(L, 1));
-    this.#pointer = this.#engine.api.lua_tolstring(L, 1, 0);
-  }
-
-  /** Pushes the next tokens. */
+  /** Pushes the tokens of the first argument that come after as many as the second says. */
   cutMore(L: State): number {
+    return this.#pushPiece(L, this.#cut(L), this.#engine.argInteger(L, 2));
+  }
+
+  #pushPiece(L: State, tokens: Tokens, first: number): number {
     const { api } = this.#engine;
-    const tokens = this.#tokens;
-    const first = this.#next;
     const last = Math.min(first + PIECE, tokens.length);
-    this.#next = last;
     this.#engine.reserve(L, last - first + 8);
-    api.lua_rawgeti(L, REGISTRY, BigInt(this.#shared));
-    const shared = api.lua_gettop(L);
-    for (let i = first; i < last; i++) this.#push(L, shared, tokens, i);
+    const nested = this.#busy;
+    this.#busy = true;
+    try {
+      api.lua_rawgeti(L, REGISTRY, BigInt(this.#shared));
+      const shared = api.lua_gettop(L);
+      for (let i = first; i < last; i++) {
+        if (nested) this.#make(L, this.#token, tokens, i);
+        else this.#push(L, shared, tokens, i);
+      }
+    } finally {
+      this.#busy = nested;
+    }
     return last - first;
   }
 
@@ -120,9 +136,7 @@ class TokenFactory {
 
   /** Pushes the normal form of the argument, a string that was cut before. */
   normalize(L: State): number {
-    // A list keeps its string, so no other one can have come to the same place since.
-    if (this.#engine.api.lua_tolstring(L, 1, 0) !== this.#pointer) this.#tokenize(L);
-    this.#engine.pushBytes(L, normalize(this.#tokens));
+    this.#engine.pushBytes(L, normalize(this.#cut(L)));
     return 1;
   }
 }

@@ -5,13 +5,22 @@
  * @module
  */
 
+import { TokenId } from "../../sql/mod.ts";
+
 /** A longer text is hardly met again. */
 export const MAX_CACHED = 40;
 const CAPACITY = 2048;
 const SLOTS = 4 * CAPACITY;
 
+/** Whether all tokens with this id have the same text. */
+function isOperator(id: number): boolean {
+  return id >= TokenId.DOT && id <= TokenId.LOGICAL_OR;
+}
+
 /** Gives each pair of id and text a number from 1. When it is full it begins anew. */
 export class TokenCache {
+  /** The numbers of operators, by id. */
+  readonly #operators = new Int16Array(TokenId.LOGICAL_OR + 1);
   readonly #slots = new Int16Array(SLOTS);
   readonly #hashes = new Int32Array(CAPACITY + 1);
   readonly #ids = new Int16Array(CAPACITY + 1);
@@ -26,12 +35,14 @@ export class TokenCache {
   }
 
   clear(): void {
+    this.#operators.fill(0);
     this.#slots.fill(0);
     this.#size = 0;
   }
 
   /** The number of the token with this id whose text is `source` from `start` to `end`; 0 if it has none yet. */
   find(id: number, source: Uint8Array, start: number, end: number): number {
+    if (isOperator(id)) return this.#operators[id]!;
     let hash = id;
     for (let i = start; i < end; i++) hash = Math.imul(hash, 0x01000193) ^ source[i]!;
     hash ^= hash >>> 15;
@@ -54,6 +65,7 @@ export class TokenCache {
   /** The number of a new token: the one that {@linkcode TokenCache.find} has just not found. It must not be full. */
   add(id: number, source: Uint8Array, start: number, end: number): number {
     const number = ++this.#size;
+    if (isOperator(id)) return this.#operators[id] = number;
     this.#slots[this.#slot] = number;
     this.#hashes[number] = this.#hash;
     this.#ids[number] = id;

@@ -134,3 +134,26 @@ Deno.test("tokenize() leaves memory where it was", () => {
   }
   assertEquals(engine.api.lua_gettop(engine.main), 0);
 });
+
+Deno.test("tokenize() can be called by a finalizer while it works", () => {
+  assertEquals(
+    run(`local words, finalized = {}, 0
+      local function litter()
+        setmetatable({}, { __gc = function()
+          finalized = finalized + 1
+          for i = 1, 300 do tok.tokenize("f" .. finalized .. "_" .. i) end
+          if finalized < 20 then litter() end
+        end })
+      end
+      for i = 1, 3000 do words[i] = "n" .. i end
+      local sql = table.concat(words, " ")
+      litter()
+      for round = 1, 10 do
+        local l = tok.tokenize(sql)
+        for i = 1, 3000 do if l[i].text ~= words[i] then return round, i, l[i].text end end
+        collectgarbage("step", 50)
+      end
+      return #tok.tokenize(sql), finalized > 0`),
+    [3000, true],
+  );
+});
