@@ -1,8 +1,7 @@
 -- What the other files of the dialect share, in the table `dialect`: errors as C functions raise them, and whose table is whose.
 --
--- All of them are loaded without debug information. So Lua gives their functions no lines, and an error's position is, as for
--- a C function, that of the script. They end in a call of the function that they replace where they can, for then a message
--- of that function has the script's position too.
+-- All of them are loaded without debug information. So Lua gives their functions no lines, as if they were C's, and
+-- the position of their own errors is that of the script.
 local dialect = ...
 
 local error, rawget, type = error, rawget, type
@@ -32,10 +31,4 @@ end
 -- A table, or what the host passes off as one.
 function dialect.expect_table(value, index, name)
   if type(value) ~= "table" and not dialect.is_hosts(value) then wrong_type(value, index, name, "table") end
-end
-
--- Messages of `native` name it so: Lua finds the name of a function that was called last in package.loaded, less a "_G.".
-function dialect.name_native(name, native)
-  package.loaded["_G." .. name] = native
-  return native
 end

@@ -1,20 +1,12 @@
 -- The basic functions, as in section 5.1 of the manual of Lua 5.1, except those about environments and loading.
 local dialect = ...
 
-local G, rawget, select, type, unpack = _G, rawget, select, type, table.unpack
+local G, error, next, rawget, select, type, unpack = _G, error, next, rawget, select, type, table.unpack
 local getmetatable = debug.getmetatable
 local bad_argument = dialect.bad_argument
 
 _VERSION = "Lua 5.1"
 G.unpack = unpack
-
-local native_next = dialect.name_native("next", next)
-
-function next(t, key)
-  local metatable = getmetatable(t)
-  if metatable ~= nil and rawget(metatable, "__host") and metatable.__next then return metatable.__next(t, key) end
-  return native_next(t, key)
-end
 
 -- Lua 5.4's ipairs() reads through __index, and never ends for a table whose missing fields have a default value.
 local read = ipairs({})
@@ -36,23 +28,6 @@ function ipairs(t)
   return read_raw, t, 0
 end
 
--- Lua 5.4 takes strings only, and whole numbers only, if there is a base.
-local native_tonumber = dialect.name_native("tonumber", tonumber)
-
-function tonumber(value, base)
-  if base == nil or base == 10 then return native_tonumber(value) end
-  if type(value) == "number" then value = value .. "" end
-  return native_tonumber(value, base)
-end
-
--- A number is a message too.
-local native_error = dialect.name_native("error", error)
-
-function error(message, level)
-  if type(message) == "number" then message = message .. "" end
-  return native_error(message, level)
-end
-
 -- print() calls the global tostring().
 local native_print, native_tostring = print, tostring
 
@@ -63,7 +38,7 @@ function print(...)
   for i = 1, count do
     values[i] = convert(values[i])
     if type(values[i]) ~= "string" and type(values[i]) ~= "number" then
-      native_error("'tostring' must return a string to 'print'", 2)
+      error("'tostring' must return a string to 'print'", 2)
     end
   end
   return native_print(unpack(values, 1, count))
@@ -98,7 +73,7 @@ local native_running, registry = coroutine.running, debug.getregistry()
 local of_script = G.setmetatable({}, { __mode = "k" })
 
 local function is_anchored(thread)
-  for _, value in native_next, registry do
+  for _, value in next, registry do
     if value == thread then return true end
   end
   return false
@@ -109,4 +84,9 @@ function coroutine.running()
   if is_main then return nil end
   if of_script[thread] == nil then of_script[thread] = not is_anchored(thread) end
   return of_script[thread] and thread or nil
+end
+
+function os.difftime(to, from)
+  dialect.expect(to, 1, "difftime", "number")
+  return to - (from or 0.0)
 end

@@ -14,6 +14,7 @@
  * @module
  */
 import type { LuaEngine, State } from "../engine.ts";
+import { installLenientFunctions } from "./lenient_functions.ts";
 import { classicTraceback } from "./traceback.ts";
 import { translate } from "./translate.ts";
 
@@ -27,7 +28,6 @@ const PARTS = [
   "tables",
   "strings",
   "environments",
-  "files",
   "loading",
   "modules",
   "debugging",
@@ -78,5 +78,9 @@ export function installDialect(engine: LuaEngine): void {
     api.lua_xmove(engine.main, coroutine.L, 1);
     engine.run(coroutine, 3, () => {});
   }
+  installLenientFunctions(engine, dialect);
+  api.lua_getglobal(engine.main, engine.cstring("string"));
+  api.lua_getfield(engine.main, -1, engine.cstring("gmatch"));
+  api.lua_setfield(engine.main, -2, engine.cstring("gfind"));
   api.lua_settop(engine.main, dialect - 1);
 }

@@ -8,12 +8,12 @@ local io, package = io, package
 local native_load, translate = load, dialect.translate
 local bad_argument, expect = dialect.bad_argument, dialect.expect
 
--- In a dumped function _ENV may be any upvalue, or none.
+-- In a dumped function _ENV may be any upvalue, or none. Without debug information that is not known: Lua takes the first.
 local function set_loaded_environment(f, environment)
   local i = 1
   while true do
     local name = getupvalue(f, i)
-    if name == nil then return f end
+    if name == nil or name == "(no name)" then return f end
     setupvalue(f, i, name == "_ENV" and environment or nil)
     i = i + 1
   end

@@ -1,7 +1,5 @@
--- The functions of `math` that Lua 5.4 has no more or does otherwise.
-local dialect = ...
-
-local math, expect, tonumber = math, dialect.expect, tonumber
+-- The functions of `math` that Lua 5.4 has no more.
+local math = math
 local abs, exp, floor, huge, log = math.abs, math.exp, math.floor, math.huge, math.log
 
 math.atan2 = math.atan
@@ -51,20 +49,4 @@ function math.frexp(x)
   return m, power + e
 end
 
--- With integers Lua 5.4 refuses to divide by zero.
-local native_fmod = dialect.name_native("fmod", math.fmod)
-
-function math.fmod(x, y)
-  if y == 0 then y = 0.0 end
-  return native_fmod(x, y)
-end
-
 math.mod = math.fmod
-
--- Lua 5.4 takes integers, and gives back the seed.
-local randomseed = math.randomseed
-
-function math.randomseed(seed)
-  expect(tonumber(seed), 1, "randomseed", "number")
-  randomseed(seed + 0.0 ~= seed + 0.0 and 0 or floor(native_fmod(seed, 2.0 ^ 53)))
-end

@@ -1,13 +1,12 @@
--- The functions of `string` that match and format.
+-- The functions of `string`, for formats and patterns that those of Lua 5.4 treat otherwise; and string.gfind.
+--
+-- lenient_functions.ts decides who is called: between the functions here and the script there is one of C.
 local dialect = ...
 
 local string, error, next, pcall, select, type = string, error, next, pcall, select, type
 local byte, find, gsub, sub = string.byte, string.find, string.gsub, string.sub
 local concat, pack, unpack = table.concat, table.pack, table.unpack
-local name_native = dialect.name_native
-local native_format = name_native("format", string.format)
-local native_gmatch = name_native("gmatch", string.gmatch)
-local native_gsub = name_native("gsub", gsub)
+local native_format = string.format
 
 -- The table `arg` of vararg functions: translated source calls this as a method of a string, whatever its environment is.
 setmetatable(string, {
@@ -17,23 +16,6 @@ setmetatable(string, {
     end,
   },
 })
-
--- What is found out about a format, pattern or replacement is remembered, for a limited number of them.
-local function remember(find_out)
-  local known, count = {}, 0
-  return known, function(key)
-    if count >= 500 then
-      for old in next, known do
-        known[old] = nil
-      end
-      count = 0
-    end
-    local found = find_out(key)
-    known[key] = found
-    count = count + 1
-    return found
-  end
-end
 
 -- format() ------------------------------------------------------------------------------------------------------------
 
@@ -45,76 +27,43 @@ local function quote(value)
 end
 
 -- The flags that Lua 5.4 refuses, as they mean nothing for these conversions.
-local meaningless = { d = "#", i = "#", u = "[+ #]", o = "[+ ]", x = "[+ ]", X = "[+ ]", c = "[+ #0]", s = "[+ #0]", q = "." }
+local meaningless = { d = "#", i = "#", u = "[+ #]", o = "[+ ]", x = "[+ ]", X = "[+ ]", c = "[+ #0]", s = "[+ #0]" }
 
--- A format that Lua 5.4 takes is true. Others are cut into pieces of one conversion each.
-local formats, read_format = remember(function(format)
-  local pieces, from, same = {}, 1, true
+function dialect.format(format, ...)
+  local result, from, taken = {}, 1, 0
   while true do
     local start, stop, flags, width, kind = find(format, "%%([-+ #0]*)([%d.]*)(.)", from)
-    local literal = sub(format, from, (start or 0) - 1)
-    if start == nil then
-      pieces[#pieces + 1] = { text = literal }
-      break
-    end
+    result[#result + 1] = sub(format, from, (start or 0) - 1)
+    if start == nil then return concat(result) end
     if kind == "%" then
-      pieces[#pieces + 1] = { text = literal .. "%" }
+      result[#result + 1] = "%"
     else
-      local kept = meaningless[kind] and gsub(flags, meaningless[kind], "") or flags
-      if kept ~= flags or kind == "q" then same = false end
-      pieces[#pieces + 1] = { text = literal }
-      pieces[#pieces + 1] = { conversion = "%" .. kept .. width .. kind, quotes = kind == "q" }
-    end
-    from = stop + 1
-  end
-  return same or pieces
-end)
-
-local function format_pieces(pieces, ...)
-  local result, taken = {}, 0
-  for i = 1, #pieces do
-    local piece = pieces[i]
-    if piece.conversion then
       taken = taken + 1
       local value = (select(taken, ...))
       local is_text = type(value) == "string" or type(value) == "number"
-      if taken > select("#", ...) or piece.quotes and not is_text then
+      if taken > select("#", ...) or kind == "q" and not is_text then
         local got = taken > select("#", ...) and "no value" or type(value)
         error("bad argument #" .. taken + 1 .. " to 'format' (string expected, got " .. got .. ")", 3)
       end
-      result[i] = piece.quotes and quote(value) or native_format(piece.conversion, value)
-    else
-      result[i] = piece.text
+      if kind == "q" then
+        result[#result + 1] = quote(value)
+      else
+        if meaningless[kind] then flags = gsub(flags, meaningless[kind], "") end
+        result[#result + 1] = native_format("%" .. flags .. width .. kind, value)
+      end
     end
+    from = stop + 1
   end
-  return concat(result)
-end
-
-function string.format(format, ...)
-  local known = formats[format]
-  if known == nil and type(format) == "string" then known = read_format(format) end
-  if known == true or known == nil then return native_format(format, ...) end
-  local result = format_pieces(known, ...)
-  return result
 end
 
 -- gsub(), gmatch() ----------------------------------------------------------------------------------------------------
 
--- Behind a match Lua 5.1 takes an empty match, Lua 5.4 does not. So patterns that can match nothing take another way.
-local can_be_empty, find_out_emptiness = remember(function(pattern)
+-- Whether a pattern can match nothing, so that Lua 5.1 and 5.4 differ: the former takes an empty match behind another one.
+function dialect.can_be_empty(pattern)
   if byte(pattern) == 94 then return false end
   local is_pattern, found = pcall(find, "", pattern)
   return is_pattern and (found ~= nil or find(pattern, "%f", 1, true) ~= nil)
-end)
-
--- In a replacement Lua 5.1 takes "%" before any character.
-local replacements, read_replacement = remember(function(replacement)
-  local text = gsub(replacement, "%%(.?)", function(char)
-    if char == "" then return "\0" end
-    if not find(char, "[%d%%]") then return char end
-  end)
-  return text
-end)
+end
 
 -- The replacement for a match at `first` to `last` with these captures.
 local function replace(s, first, last, replacement, ...)
@@ -140,7 +89,8 @@ local function replace(s, first, last, replacement, ...)
   return value
 end
 
-local function gsub_with_empty(s, pattern, replacement, most)
+function dialect.gsub(s, pattern, replacement, most)
+  most = most or #s + 1
   local parts, n, from, count = {}, 0, 1, 0
   while count < most do
     local match = pack(find(s, pattern, from))
@@ -164,27 +114,7 @@ local function gsub_with_empty(s, pattern, replacement, most)
   return concat(parts), count
 end
 
-function string.gsub(s, pattern, replacement, most)
-  local text = replacements[replacement]
-  if text == nil and type(replacement) == "string" then
-    if #replacement > 100 and not find(replacement, "%", 1, true) then
-      text = replacement
-    else
-      text = read_replacement(replacement)
-    end
-  end
-  local empty = can_be_empty[pattern]
-  if empty == nil and type(pattern) == "string" then empty = find_out_emptiness(pattern) end
-  if not empty then return native_gsub(s, pattern, text or replacement, most) end
-  local kind = type(replacement)
-  if type(s) ~= "string" or kind ~= "string" and kind ~= "function" and kind ~= "table" then
-    return native_gsub(s, pattern, replacement, most)
-  end
-  local result, count = gsub_with_empty(s, pattern, text or replacement, most or #s + 1)
-  return result, count
-end
-
-local function gmatch_with_empty(s, pattern)
+function dialect.gmatch(s, pattern)
   local from = 1
   local function take(first, last, ...)
     if first == nil then
@@ -200,12 +130,3 @@ local function gmatch_with_empty(s, pattern)
     return take(find(s, pattern, from))
   end
 end
-
-function string.gmatch(s, pattern)
-  local empty = can_be_empty[pattern]
-  if empty == nil and type(pattern) == "string" then empty = find_out_emptiness(pattern) end
-  if not empty or type(s) ~= "string" then return native_gmatch(s, pattern) end
-  return gmatch_with_empty(s, pattern)
-end
-
-string.gfind = string.gmatch

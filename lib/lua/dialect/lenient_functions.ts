@@ -1,0 +1,238 @@
+/**
+ * Functions of Lua 5.4 that take what those of Lua 5.1 take. The ways that are long are in strings.lua.
+ *
+ * @module
+ */
+import type { LuaEngine, LuaFunction, State } from "../engine.ts";
+import { LuaType, MULTIPLE_RESULTS, REGISTRY } from "../lua_api.ts";
+import { KnownStrings } from "./known_strings.ts";
+import { replace, type Replacement } from "./native_function.ts";
+
+const { FUNCTION, NIL, NUMBER, STRING, TABLE } = LuaType;
+
+/** Replaces the functions that are called most, or whose errors scripts run into. */
+export function installLenientFunctions(engine: LuaEngine, dialect: number): void {
+  replace(engine, "_G", basicFunctions(engine));
+  replace(engine, "string", stringFunctions(engine, dialect));
+  replace(engine, "table", tableFunctions(engine));
+  replace(engine, "math", mathFunctions(engine));
+  replace(engine, "os", osFunctions(engine));
+  replace(engine, "io", ioFunctions(engine));
+}
+
+function basicFunctions(engine: LuaEngine): Record<string, Replacement> {
+  const { api } = engine;
+  const host = engine.cstring("__host");
+  const next = engine.cstring("__next");
+  return {
+    // The host's tables may have their contents elsewhere.
+    next(L, native) {
+      if (api.luaL_getmetafield(L, 1, host) === NIL) return native(L);
+      api.lua_settop(L, 2);
+      if (api.luaL_getmetafield(L, 1, next) === NIL) return native(L);
+      api.lua_rotate(L, 1, 1);
+      api.lua_callk(L, 2, MULTIPLE_RESULTS, 0, 0);
+      return api.lua_gettop(L);
+    },
+    // With base 10, any number; with others, Lua 5.4 takes strings only.
+    tonumber(L, native) {
+      if (api.lua_type(L, 2) > NIL) {
+        if (api.lua_tonumberx(L, 2, 0) === 10) api.lua_settop(L, 1);
+        else if (api.lua_type(L, 1) === NUMBER) api.lua_tolstring(L, 1, 0);
+      }
+      return native(L);
+    },
+    // A number is a message as well.
+    error(L, native) {
+      if (api.lua_type(L, 1) === NUMBER) api.lua_tolstring(L, 1, 0);
+      return native(L);
+    },
+  };
+}
+
+/** Conversions with flags that mean nothing for them: Lua 5.4 refuses those. And "%q", which it writes otherwise. */
+const UNUSUAL =
+  /%[-+ #0]*[\d.]*q|%[-+ #0]*(?:#[-+ #0]*[\d.]*[di]|[+ ][-+ #0]*[\d.]*[uoxX]|#[-+ #0]*[\d.]*u|[+ #0][-+ #0]*[\d.]*[cs])/;
+
+function stringFunctions(engine: LuaEngine, dialect: number): Record<string, Replacement> {
+  const { api } = engine;
+  // A function of strings.lua, called in place of the function itself.
+  const long = (name: string): LuaFunction => {
+    api.lua_getfield(engine.main, dialect, engine.cstring(name));
+    const reference = BigInt(api.luaL_ref(engine.main, REGISTRY));
+    return (L) => {
+      api.lua_rawgeti(L, REGISTRY, reference);
+      api.lua_rotate(L, 1, 1);
+      api.lua_callk(L, api.lua_gettop(L) - 1, MULTIPLE_RESULTS, 0, 0);
+      return api.lua_gettop(L);
+    };
+  };
+  const format = long("format");
+  const gsub = long("gsub");
+  const gmatch = long("gmatch");
+  const unusual = new KnownStrings(engine, (L, i) => UNUSUAL.test(latin1(engine, L, i).replaceAll("%%", "")));
+  // Behind a match Lua 5.1 takes an empty one, Lua 5.4 does not: patterns that can match nothing take the long way.
+  const empty = new KnownStrings(engine, (L, i) => {
+    api.lua_pushvalue(L, i);
+    api.lua_getfield(L, REGISTRY, engine.cstring(CAN_BE_EMPTY));
+    api.lua_rotate(L, -2, 1);
+    api.lua_callk(L, 1, 1, 0, 0);
+    const answer = api.lua_toboolean(L, -1) !== 0;
+    api.lua_settop(L, -2);
+    return answer;
+  });
+  api.lua_getfield(engine.main, dialect, engine.cstring("can_be_empty"));
+  api.lua_setfield(engine.main, REGISTRY, engine.cstring(CAN_BE_EMPTY));
+  return {
+    format(L, native) {
+      return api.lua_type(L, 1) === STRING && unusual.is(L, 1) ? format(L) : native(L);
+    },
+    gsub(L, native) {
+      const kind = api.lua_type(L, 3);
+      if (kind === STRING) allowPercent(engine, L, 3);
+      if (api.lua_type(L, 2) !== STRING || !empty.is(L, 2) || api.lua_type(L, 1) !== STRING) return native(L);
+      return kind === STRING || kind === TABLE || kind === FUNCTION ? gsub(L) : native(L);
+    },
+    gmatch(L, native) {
+      if (api.lua_type(L, 2) !== STRING || api.lua_type(L, 1) !== STRING) return native(L);
+      return empty.is(L, 2) ? gmatch(L) : native(L);
+    },
+  };
+}
+
+/** Its key in the registry. */
+const CAN_BE_EMPTY = "mysql-proxy.can_be_empty";
+
+function latin1(engine: LuaEngine, L: State, i: number): string {
+  return Array.from(engine.view(L, i), (byte) => String.fromCharCode(byte)).join("");
+}
+
+const PERCENT = 0x25;
+
+/** In the replacement at `i`, takes "%" away before what is neither a digit nor "%". */
+function allowPercent(engine: LuaEngine, L: State, i: number): void {
+  const text = engine.view(L, i);
+  for (let at = text.indexOf(PERCENT); at >= 0; at = text.indexOf(PERCENT, at + 2)) {
+    const next = text[at + 1];
+    if (next === undefined || next !== PERCENT && (next < 0x30 || next > 0x39)) {
+      const plain = latin1(engine, L, i).replace(/%([^%\d]|$)|%[%\d]/g, (whole, char) => {
+        return char === undefined ? whole : char === "" ? "\0" : char;
+      });
+      engine.pushBytes(L, Uint8Array.from(plain, (char) => char.charCodeAt(0)));
+      putAt(engine, L, i);
+      return;
+    }
+  }
+}
+
+/** Moves the value on top to `i`. */
+function putAt({ api }: LuaEngine, L: State, i: number): void {
+  api.lua_copy(L, -1, i);
+  api.lua_settop(L, -2);
+}
+
+function tableFunctions(engine: LuaEngine): Record<string, Replacement> {
+  const { api } = engine;
+  return {
+    // A position beyond the end makes the table longer, one below 1 moves everything.
+    insert(L, native) {
+      if (api.lua_gettop(L) !== 3 || api.lua_type(L, 1) !== TABLE || api.lua_type(L, 2) !== NUMBER) return native(L);
+      const position = Math.trunc(api.lua_tonumberx(L, 2, 0));
+      const length = Number(api.lua_rawlen(L, 1));
+      if (position >= 1 && position <= length + 1 || !(Math.abs(position) < 2 ** 31)) return native(L);
+      for (let i = length; i >= position; i--) {
+        api.lua_geti(L, 1, BigInt(i));
+        api.lua_seti(L, 1, BigInt(i + 1));
+      }
+      api.lua_settop(L, 3);
+      api.lua_seti(L, 1, BigInt(position));
+      return 0;
+    },
+    // A position outside of the table removes nothing.
+    remove(L, native) {
+      if (api.lua_type(L, 1) !== TABLE) return native(L);
+      const length = Number(api.luaL_len(L, 1));
+      if (api.lua_type(L, 2) <= NIL) return length === 0 ? 0 : native(L);
+      if (api.lua_type(L, 2) !== NUMBER) return native(L);
+      const position = Math.trunc(api.lua_tonumberx(L, 2, 0));
+      return position >= 1 && position <= length ? native(L) : 0;
+    },
+  };
+}
+
+function mathFunctions(engine: LuaEngine): Record<string, Replacement> {
+  const { api } = engine;
+  return {
+    // With integers Lua 5.4 refuses to divide by zero.
+    fmod(L, native) {
+      if (api.lua_isinteger(L, 2) !== 0 && api.lua_tonumberx(L, 2, 0) === 0) {
+        api.lua_pushnumber(L, 0);
+        putAt(engine, L, 2);
+      }
+      return native(L);
+    },
+    // Without arguments Lua 5.1 does nothing new; Lua 5.4 gives back the seed.
+    randomseed(L, native) {
+      const seed = engine.argNumber(L, 1);
+      api.lua_settop(L, 0);
+      engine.pushNumber(L, Number.isFinite(seed) ? Math.trunc(seed) % 2 ** 53 : 0);
+      native(L);
+      return 0;
+    },
+  };
+}
+
+/** What `os.time` reads. */
+const TIME_FIELDS = ["year", "month", "day", "hour", "min", "sec", "isdst"];
+/** What Lua 5.4 lets through to strftime(). */
+const CONVERSIONS = /%(E[cCxXyY]|O[deHImMSuUVwWy]|[aAbBcCdDeFgGhHIjmMnprRStTuUVwWxXyYzZ%])|%([\s\S]?)/g;
+
+function osFunctions(engine: LuaEngine): Record<string, Replacement> {
+  const { api } = engine;
+  return {
+    // Lua 5.4 puts the fields of the table right.
+    time(L, native) {
+      if (api.lua_type(L, 1) === TABLE) {
+        api.lua_createtable(L, 0, TIME_FIELDS.length);
+        for (const field of TIME_FIELDS) {
+          api.lua_getfield(L, 1, engine.cstring(field));
+          api.lua_setfield(L, -2, engine.cstring(field));
+        }
+        putAt(engine, L, 1);
+      }
+      return native(L);
+    },
+    // Of the conversions that only the GNU library has, the simple ones; others stay as they are.
+    date(L, native) {
+      if (api.lua_type(L, 1) !== STRING) return native(L);
+      const text = latin1(engine, L, 1);
+      const time = api.lua_type(L, 2) === NUMBER ? api.lua_tonumberx(L, 2, 0) : Date.now() / 1000;
+      const known = text.replace(CONVERSIONS, (whole, right, char) => {
+        if (right !== undefined) return whole;
+        return char === "s" ? `${Math.floor(time)}` : char === "k" ? "%H" : char === "l" ? "%I" : `%${whole}`;
+      });
+      if (known !== text) {
+        engine.pushBytes(L, Uint8Array.from(known, (char) => char.charCodeAt(0)));
+        putAt(engine, L, 1);
+      }
+      return native(L);
+    },
+  };
+}
+
+function ioFunctions(engine: LuaEngine): Record<string, Replacement> {
+  const { api } = engine;
+  return {
+    // fopen() looks at the first letter and for a "+", and takes whatever else is in the mode.
+    open(L, native) {
+      if (api.lua_type(L, 2) === STRING) {
+        const mode = engine.text(L, 2);
+        if (/^[rwa]/.test(mode) && !/^[rwa]\+?b?$/.test(mode)) {
+          engine.pushText(L, mode.slice(0, 1) + (mode.includes("+") ? "+" : "") + (mode.includes("b") ? "b" : ""));
+          putAt(engine, L, 2);
+        }
+      }
+      return native(L);
+    },
+  };
+}
