@@ -4,6 +4,7 @@
  * @module
  */
 import type { ScriptLogLevel } from "../script/mod.ts";
+import { classicTraceback } from "./dialect/dialect.ts";
 import { LuaError } from "./lua_error.ts";
 
 /** How long the same error is only counted. */
@@ -34,7 +35,11 @@ export class HookErrors {
   /** A hook has failed. */
   failed(hook: string, error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
-    const traceback = error instanceof LuaError ? error.traceback : error instanceof Error ? error.stack ?? "" : "";
+    const traceback = error instanceof LuaError
+      ? classicTraceback(error.traceback.replace(/(?:\n\t\(proxy\.\w+\):.*)+$/, ""))
+      : error instanceof Error
+      ? error.stack ?? ""
+      : "";
     this.report("critical", `(${hook}) ${message}`, traceback);
   }
 

@@ -10,7 +10,7 @@ import { connectionFunctions } from "./connection_objects.ts";
 import { ConnectionScript } from "./connection_script.ts";
 import { type CounterStore, installCounters } from "./counter.ts";
 import { CONSTANTS } from "./constants.ts";
-import { translate } from "./dialect/translate.ts";
+import { installDialect, translate } from "./dialect/dialect.ts";
 import { LuaEngine, LuaError, type LuaFunction, type State } from "./engine.ts";
 import { type GlobalTable, type GlobalTransport, installGlobal } from "./global_table.ts";
 import { HookErrors } from "./hook_errors.ts";
@@ -77,7 +77,10 @@ export class LuaHost {
   static async open(options: HostOptions, world: ScriptWorld): Promise<LuaHost> {
     const file = new ScriptFile(options.script);
     const { module, luaPath, luaCPath = "", allowRun, timeLimitMs, memoryLimit } = options;
-    const embedded = shippedModule;
+    const embedded = (name: string) => {
+      const found = shippedModule(name);
+      return found === undefined ? undefined : { ...found, source: translate(found.source) };
+    };
     const engine = await LuaEngine.open(module, {
       luaPath,
       luaCPath,
@@ -199,6 +202,7 @@ class Room implements ScriptRoom {
 
   constructor(engine: LuaEngine, world: ScriptWorld, options: HostOptions) {
     const { api } = engine;
+    installDialect(engine);
     this.engine = engine;
     this.results = new ResultSets(engine);
     this.scripts = new RunningScripts(engine);
@@ -300,7 +304,7 @@ class Room implements ScriptRoom {
     const { api, main } = engine;
     api.lua_createtable(main, 0, 64);
     for (const [name, fn] of Object.entries(raw)) {
-      engine.pushFunction(main, name, fn);
+      engine.pushFunction(main, name.replace(/^queue_/, ""), fn);
       api.lua_setfield(main, -2, engine.cstring(name));
     }
     api.lua_createtable(main, 0, 8);

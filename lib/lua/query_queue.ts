@@ -4,7 +4,7 @@
  * @module
  */
 import type { QueuedQuery } from "../script/mod.ts";
-import type { LuaEngine, LuaFunction, State } from "./engine.ts";
+import { ArgumentError, type LuaEngine, type LuaFunction, type State } from "./engine.ts";
 import { LuaType, typeName } from "./lua_api.ts";
 import type { RunningScripts } from "./running_scripts.ts";
 
@@ -49,10 +49,16 @@ export function queueFunctions(engine: LuaEngine, scripts: RunningScripts<QueueO
   const { api } = engine;
   const needed = engine.cstring("resultset_is_needed");
 
+  function wrong(L: State, argument: number, expected: string): ArgumentError {
+    return new ArgumentError(argument, `${expected} expected, got ${typeName(api.lua_type(L, argument + 1))}`);
+  }
+
   /** (queue, id, packet, options) → an entry. */
   function entry(L: State, owner: QueueOwner): QueueEntry {
-    const id = engine.argInteger(L, 2);
-    if (api.lua_type(L, 3) !== LuaType.STRING) engine.argBytes(L, 3);
+    // Called as methods, as which they count their arguments from 1 behind the queue.
+    if (api.lua_isnumber(L, 2) === 0) throw wrong(L, 1, "number");
+    const id = Math.trunc(api.lua_tonumberx(L, 2, 0));
+    if (api.lua_isstring(L, 3) === 0) throw wrong(L, 2, "string");
     const pointer = api.lua_tolstring(L, 3, 0);
     const packet = pointer === owner.packetPointer ? owner.packet : engine.bytes(L, 3);
     const slot = owner.takeSlot();
@@ -64,7 +70,7 @@ export function queueFunctions(engine: LuaEngine, scripts: RunningScripts<QueueO
   function resultsetIsNeeded(L: State): boolean {
     const type = api.lua_type(L, 4);
     if (type <= LuaType.NIL) return false;
-    engine.argTable(L, 4);
+    if (type !== LuaType.TABLE) throw wrong(L, 3, "table");
     api.lua_getfield(L, 4, needed);
     const option = api.lua_type(L, -1);
     const value = api.lua_toboolean(L, -1) !== 0;

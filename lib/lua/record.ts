@@ -8,6 +8,7 @@
  * @module
  */
 import type { QueryResult } from "../script/mod.ts";
+import type { PacketList } from "./response_shape.ts";
 
 /** The doubles at the start of a record, by their place. */
 export const Slot = {
@@ -48,7 +49,7 @@ export function recordSize(packets: readonly Uint8Array[] | undefined): number {
 
 /** Where a record is written or read: the same memory as bytes and as numbers. */
 export interface Memory {
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView;
 }
 
@@ -93,4 +94,55 @@ export function writePackets({ bytes, view }: Memory, at: number, packets: reado
     offset += packet.length;
   }
   view.setUint32(entry, offset, true);
+}
+
+/** The packets in a record, for a look at a record in a memory that does not change meanwhile. */
+export class RecordPackets implements PacketList {
+  #bytes = new Uint8Array();
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #record = 0;
+  count = 0;
+
+  /** Looks at the record at `record`. */
+  at({ bytes, view }: Memory, record: number): this {
+    this.#bytes = bytes;
+    this.#view = view;
+    this.#record = record;
+    this.count = view.getFloat64(record + 8 * Slot.PACKETS, true);
+    return this;
+  }
+
+  #offset(index: number): number {
+    return this.#view.getUint32(this.#record + OFFSETS + 4 * index, true);
+  }
+
+  length(index: number): number {
+    return this.#offset(index + 1) - this.#offset(index);
+  }
+
+  byte(index: number, at: number): number {
+    const offset = this.#offset(index) + at;
+    return offset < this.#offset(index + 1) ? this.#bytes[this.#record + offset] ?? -1 : -1;
+  }
+}
+
+/** Packets that are kept outside of a record. */
+export class OutsidePackets implements PacketList {
+  readonly #packets: readonly Uint8Array[];
+
+  constructor(packets: readonly Uint8Array[]) {
+    this.#packets = packets;
+  }
+
+  get count(): number {
+    return this.#packets.length;
+  }
+
+  length(index: number): number {
+    return this.#packets[index]?.length ?? 0;
+  }
+
+  byte(index: number, at: number): number {
+    return this.#packets[index]?.[at] ?? -1;
+  }
 }

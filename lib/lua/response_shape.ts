@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Capability, Command, hasCapability, parseEof, parseOk, ServerStatus } from "../protocol/mod.ts";
+import { Capability, Command, hasCapability, ServerStatus } from "../protocol/mod.ts";
 
 /** What a part of a response is. */
 export const PartKind = { OK: 0, ROWS: 1, ERR: 2, OTHER: 3 } as const;
@@ -26,8 +26,6 @@ export interface PacketList {
   length(index: number): number;
   /** The byte at `at` of a packet, -1 after its end. */
   byte(index: number, at: number): number;
-  /** A copy. */
-  bytes(index: number): Uint8Array;
 }
 
 const withRows: ReadonlySet<number> = new Set([
@@ -50,6 +48,25 @@ function leadingCount(packets: PacketList, index: number): number {
   return first === 0xfc ? two : two | packets.byte(index, 3) << 16;
 }
 
+/** Whether a packet among rows ends them. */
+function isEnd(packets: PacketList, index: number, deprecateEof: boolean): boolean {
+  return packets.byte(index, 0) === END && packets.length(index) < (deprecateEof ? 0xffffff : 9);
+}
+
+/** Whether the OK or EOF packet says that another part follows. */
+function hasMore(packets: PacketList, index: number, deprecateEof: boolean): boolean {
+  let at = 3;
+  if (packets.byte(index, 0) === OK || deprecateEof) {
+    // After the affected rows and the insert id, whose first byte tells their length.
+    at = 1;
+    for (let i = 0; i < 2; i++) {
+      const first = packets.byte(index, at);
+      at += first === 0xfc ? 3 : first === 0xfd ? 4 : first === 0xfe ? 9 : 1;
+    }
+  }
+  return (Math.max(packets.byte(index, at), 0) & ServerStatus.SERVER_MORE_RESULTS_EXISTS) !== 0;
+}
+
 /**
  * Finds the parts of a response, in order. One that is cut off, as by a lost connection, ends where its packets end.
  *
@@ -59,15 +76,6 @@ export function responseParts(packets: PacketList, command: number, capabilities
   const parts: ResponsePart[] = [];
   const deprecateEof = hasCapability(capabilities, Capability.CLIENT_DEPRECATE_EOF);
   const binary = command === Command.COM_STMT_EXECUTE || command === Command.COM_STMT_BULK_EXECUTE;
-  const isEnd = (i: number) => packets.byte(i, 0) === END && packets.length(i) < (deprecateEof ? 0xffffff : 9);
-  const statusAt = (i: number): number => {
-    const bytes = packets.bytes(i);
-    try {
-      return bytes[0] === OK || deprecateEof ? parseOk(bytes, capabilities).status : parseEof(bytes).status;
-    } catch {
-      return 0;
-    }
-  };
   const none = { columns: 0, firstRow: 0, rows: 0, binary: false };
   let at = 0;
   while (at < packets.count) {
@@ -75,7 +83,7 @@ export function responseParts(packets: PacketList, command: number, capabilities
     const first = packets.byte(head, 0);
     if (first === OK && withRows.has(command)) {
       parts.push({ kind: PartKind.OK, head, ...none });
-      if ((statusAt(head) & ServerStatus.SERVER_MORE_RESULTS_EXISTS) === 0) break;
+      if (!hasMore(packets, head, deprecateEof)) break;
       at = head + 1;
       continue;
     }
@@ -86,10 +94,9 @@ export function responseParts(packets: PacketList, command: number, capabilities
     const columns = leadingCount(packets, head);
     const firstRow = Math.min(head + 1 + columns + (deprecateEof ? 0 : 1), packets.count);
     let end = firstRow;
-    while (end < packets.count && !isEnd(end) && packets.byte(end, 0) !== ERR) end++;
+    while (end < packets.count && !isEnd(packets, end, deprecateEof) && packets.byte(end, 0) !== ERR) end++;
     parts.push({ kind: PartKind.ROWS, head, columns, firstRow, rows: end - firstRow, binary });
-    if (end >= packets.count || !isEnd(end)) break;
-    if ((statusAt(end) & ServerStatus.SERVER_MORE_RESULTS_EXISTS) === 0) break;
+    if (end >= packets.count || !isEnd(packets, end, deprecateEof) || !hasMore(packets, end, deprecateEof)) break;
     at = end + 1;
   }
   return parts;

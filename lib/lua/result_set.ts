@@ -14,7 +14,7 @@ import type { QueryResult } from "../script/mod.ts";
 import { type ScriptValue, scriptValue } from "./binary_text.ts";
 import type { LuaEngine, LuaFunction, State } from "./engine.ts";
 import { KnownKeys } from "./known_keys.ts";
-import { OFFSETS, recordSize, Slot, writeNumbers, writePackets } from "./record.ts";
+import { OFFSETS, OutsidePackets, RecordPackets, recordSize, Slot, writeNumbers, writePackets } from "./record.ts";
 import { type PacketList, PartKind, type ResponsePart, responseParts } from "./response_shape.ts";
 
 /** Responses above this are not copied into Lua, but read where they are. */
@@ -50,6 +50,7 @@ interface Shape {
 export class ResultSets {
   readonly #engine: LuaEngine;
   readonly #keys: KnownKeys;
+  readonly #inside = new RecordPackets();
   readonly #outside = new Map<number, readonly Uint8Array[]>();
   #outsideBytes = 0;
   #outsideLimit = OUTSIDE;
@@ -179,23 +180,9 @@ export class ResultSets {
   }
 
   #list(record: number): PacketList {
-    const count = this.#number(record, Slot.PACKETS);
     const packets = this.#outside.get(this.#number(record, Slot.OUTSIDE));
-    if (packets !== undefined) {
-      return {
-        count,
-        length: (i) => packets[i]?.length ?? 0,
-        byte: (i, at) => packets[i]?.[at] ?? -1,
-        bytes: (i) => packets[i] ?? new Uint8Array(),
-      };
-    }
-    const offset = (i: number) => record + this.#view.getUint32(record + OFFSETS + 4 * i, true);
-    return {
-      count,
-      length: (i) => offset(i + 1) - offset(i),
-      byte: (i, at) => offset(i) + at < offset(i + 1) ? this.#bytes[offset(i) + at] ?? -1 : -1,
-      bytes: (i) => this.#bytes.slice(offset(i), offset(i + 1)),
-    };
+    if (packets !== undefined) return new OutsidePackets(packets);
+    return this.#inside.at({ bytes: this.#bytes, view: this.#view }, record);
   }
 
   /** The parts of the response whose record is the first argument; none if the packets have not been kept. */

@@ -53,26 +53,48 @@ function hooks.start(id, factory)
   end
 end
 
-local function plain(name)
-  hooks[name] = function(connection)
-    enter(connection)
-    local hook = connection.env[name]
-    if hook then
-      local verdict = hook()
-      return verdict
-    end
+-- The locals are named like the hooks, for tracebacks.
+function hooks.connect_server(connection)
+  enter(connection)
+  local connect_server = connection.env.connect_server
+  if connect_server then
+    local verdict = connect_server()
+    return verdict
   end
 end
 
-plain("connect_server")
-plain("read_handshake")
-plain("read_auth")
+function hooks.read_handshake(connection)
+  enter(connection)
+  local read_handshake = connection.env.read_handshake
+  if read_handshake then
+    local verdict = read_handshake()
+    return verdict
+  end
+end
+
+function hooks.read_auth(connection)
+  enter(connection)
+  local read_auth = connection.env.read_auth
+  if read_auth then
+    local verdict = read_auth()
+    return verdict
+  end
+end
+
+function hooks.disconnect_client(connection)
+  enter(connection)
+  local disconnect_client = connection.env.disconnect_client
+  if disconnect_client then
+    local verdict = disconnect_client()
+    return verdict
+  end
+end
 
 function hooks.read_auth_result(connection, packet)
   enter(connection)
-  local hook = connection.env.read_auth_result
-  if hook then
-    local verdict = hook({ packet = packet })
+  local read_auth_result = connection.env.read_auth_result
+  if read_auth_result then
+    local verdict = read_auth_result({ packet = packet })
     return verdict
   end
 end
@@ -87,9 +109,9 @@ function hooks.read_query(connection, packet)
     connection.blank = blank
     view.response = blank
   end
-  local hook = connection.env.read_query
-  if hook then
-    local verdict = hook(packet)
+  local read_query = connection.env.read_query
+  if read_query then
+    local verdict = read_query(packet)
     return verdict
   end
 end
@@ -101,14 +123,12 @@ function hooks.read_query_result(connection, record, token, id, slot)
   local queue = connection.queue
   local query = queue[slot]
   queue[slot] = nil
-  local hook = connection.env.read_query_result
-  if hook then
-    local verdict = hook(injection(record, token, id, query))
+  local read_query_result = connection.env.read_query_result
+  if read_query_result then
+    local verdict = read_query_result(injection(record, token, id, query))
     return verdict
   end
 end
-
-plain("disconnect_client")
 
 -- The client is gone. Objects that a script has kept go on to show what they last did.
 function hooks.close(connection)

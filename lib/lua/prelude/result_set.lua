@@ -1,7 +1,7 @@
 -- The injection object of read_query_result and its result sets. All of them look into a record: a string that holds the
 -- response and its numbers, so what a script keeps stays valid and is collected like anything else.
 local raw, objects = ...
-local setmetatable, error, type, tostring, rawset, next = setmetatable, error, type, tostring, rawset, next
+local setmetatable, error, type, tostring, rawset = setmetatable, error, type, tostring, rawset
 local record_number, record_set, text_row, binary_row, field_value, record_packet =
   raw.record_number, raw.record_set, raw.text_row, raw.binary_row, raw.field_value, raw.record_packet
 
@@ -76,15 +76,14 @@ function getters.raw(set)
   return record_packet(set[RECORD], set[HEAD])
 end
 
-local STATUS_FLAGS = {
-  in_trans = 0x0001, auto_commit = 0x0002, no_good_index_used = 0x0010, no_index_used = 0x0020,
-}
-
 function getters.flags(set)
   local status = record_number(set[RECORD], 9)
-  local flags = {}
-  for name, bit in next, STATUS_FLAGS do flags[name] = status // bit % 2 == 1 end
-  return flags
+  return {
+    in_trans = status % 2 == 1,
+    auto_commit = status // 2 % 2 == 1,
+    no_good_index_used = status // 16 % 2 == 1,
+    no_index_used = status // 32 % 2 == 1,
+  }
 end
 
 local NUMBERS = {
