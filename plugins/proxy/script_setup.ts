@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname } from "node:path";
+import { dirname, relative } from "node:path";
 import { LuaEngine } from "../../lib/lua/engine.ts";
 import { type OptionValues, valuesOf } from "../../lib/plugin/mod.ts";
 import { LUA_OPTIONS } from "../../lib/script/lua_options.ts";
@@ -39,7 +39,7 @@ export async function prepareScripts(
   const basedir = baseDirectory(all);
   return {
     module: await LuaEngine.compile(),
-    script,
+    script: fileOrName(script, all),
     luaPath: lua["lua-path"] ?? variable("LUA_PATH") ?? `${basedir}/lib/mysql-proxy/lua/?.lua`,
     luaCPath: lua["lua-cpath"] ?? variable("LUA_CPATH") ?? "",
     allowRun: lua["lua-allow-run"],
@@ -50,6 +50,21 @@ export async function prepareScripts(
     counterMemory: Counters.allocate(),
     basedir,
   };
+}
+
+/** The file, or what may be a shipped script's name: as an option's path it has been made absolute. */
+function fileOrName(script: string, all: OptionValues): string {
+  const given = all.get("basedir");
+  const name = relative(typeof given === "string" ? given : Deno.cwd(), script);
+  return name.startsWith("..") || isFile(script) ? script : name;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
 
 /** A variable of the environment; none where it may not be read. */
