@@ -8,7 +8,6 @@ import { preloadChassis } from "./chassis.ts";
 import type { ModuleContext } from "./context.ts";
 import { preloadGlib2 } from "./glib2.ts";
 import { preloadLfs } from "./lfs.ts";
-import { installLpeg } from "./lpeg.ts";
 import { preloadMysqlPassword } from "./mysql_password.ts";
 import { preloadMysqlProto } from "./mysql_proto.ts";
 import { preloadMysqlTokenizer } from "./mysql_tokenizer.ts";
@@ -16,7 +15,7 @@ import { preloadPosix } from "./posix.ts";
 
 export type { ModuleContext } from "./context.ts";
 
-/** Makes all modules loadable; none is loaded before a script asks for it. */
+/** Makes all modules but LPeg loadable; none is loaded before a script asks for it. */
 export function installModules(engine: LuaEngine, context: ModuleContext): void {
   preloadMysqlTokenizer(engine);
   preloadMysqlProto(engine);
@@ -25,5 +24,4 @@ export function installModules(engine: LuaEngine, context: ModuleContext): void 
   preloadPosix(engine);
   preloadGlib2(engine);
   preloadLfs(engine);
-  installLpeg(engine);
 }
