@@ -128,7 +128,8 @@ export function fromResponsePacket(payload: Uint8Array, server?: number): LuaVal
 
 /** @throws {Error} if `server_capabilities` is missing: they decide what the packet looks like. */
 export function toResponsePacket(fields: Fields): Uint8Array {
-  const server = fields.unsigned("server_capabilities", 32, -1);
+  if (fields.bytes("server_capabilities") === undefined) throw new Error("field 'server_capabilities' is missing");
+  const server = fields.unsigned("server_capabilities", 32);
   const capabilities = fields.unsigned("capabilities", 32, DEFAULT_CAPABILITIES);
   const empty = new Uint8Array();
   const username = fields.bytes("username") ?? empty;

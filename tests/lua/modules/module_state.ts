@@ -1,8 +1,9 @@
 /**
- * A Lua state with the modules in it.
+ * A Lua state with the modules in it, as scripts have it.
  *
  * @module
  */
+import { installDialect } from "../../../lib/lua/dialect/dialect.ts";
 import { LuaEngine, type LuaValue } from "../../../lib/lua/engine.ts";
 import { installModules, type ModuleContext } from "../../../lib/lua/modules/mod.ts";
 
@@ -18,6 +19,7 @@ export interface Calls {
 export async function moduleState(context: Partial<ModuleContext> = {}) {
   const engine = await LuaEngine.open(await compiled);
   const calls: Calls = { log: [], shutdowns: 0 };
+  installDialect(engine);
   installModules(engine, {
     log: (level, text) => calls.log.push(`${level}: ${text}`),
     shutdown: () => calls.shutdowns++,

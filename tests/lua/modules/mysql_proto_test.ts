@@ -1,4 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import { LuaError, type LuaValue } from "../../../lib/lua/engine.ts";
 import {
   Capability,
@@ -178,7 +179,11 @@ Deno.test("to_response_packet() and from_response_packet()", () => {
     max_packet_size: 0,
     charset: 0,
   });
-  assertThrows(() => call("to_response_packet", { username: "root" }), LuaError, "server_capabilities");
+  assertThrows(
+    () => call("to_response_packet", { username: "root" }),
+    LuaError,
+    "field 'server_capabilities' is missing",
+  );
 
   const all = 0x8200 | Number(Capability.CLIENT_PLUGIN_AUTH | Capability.CLIENT_CONNECT_WITH_DB);
   const full = { ...fields, capabilities: all, server_capabilities: all, database: "test", auth_plugin_name: "plugin" };
@@ -354,4 +359,29 @@ Deno.test("mysql.proto is a module and a global", () => {
     "string",
     "string",
   ]);
+});
+
+Deno.test("whatever the bytes are, a decoder gives a table or raises an error", () => {
+  const decoders = run(`local names = {}
+    for name in pairs(proto) do if name:find("^from_") then names[#names + 1] = name end end
+    return names`)[0];
+  if (!Array.isArray(decoders)) throw new Error("There are no decoders");
+  assertEquals(decoders.length, 10);
+  const first = fc.constantFrom(0x00, 0x0a, 0x16, 0x17, 0x19, 0xfe, 0xff);
+  const payload = fc.tuple(first, fc.uint8Array({ maxLength: 80 })).map(([byte, rest]) => Uint8Array.of(byte, ...rest));
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...decoders.map(String)),
+      payload,
+      fc.integer({ min: 0, max: 70000 }),
+      (name, bytes, n) => {
+        try {
+          assertEquals(typeof call(name, bytes, n), "object");
+        } catch (error) {
+          if (!(error instanceof LuaError) || error.code !== "script") throw error;
+        }
+      },
+    ),
+    { numRuns: 2000 },
+  );
 });
