@@ -9,7 +9,9 @@
 --   pruned   the latest deletion that has been forgotten
 --   user     the metatable that the script has given it
 local host, thread, threads, seed1, seed2 = ...
-local type, next, rawget, rawset, rawequal, error, debug = type, next, rawget, rawset, rawequal, error, debug
+local type, rawget, rawset, rawequal, error, debug = type, rawget, rawset, rawequal, error, debug
+-- Lua's own, whatever next() is by now.
+local next = (pairs({}))
 local getmeta, setmeta = debug.getmetatable, debug.setmetatable
 local pack, unpack, byte, sub, concat, sort = string.pack, string.unpack, string.byte, string.sub, table.concat, table.sort
 local math_type, setmetatable, getmetatable = math.type, setmetatable, getmetatable
@@ -156,6 +158,7 @@ local function check_table(value, name)
 end
 
 function _G.setmetatable(value, meta)
+  if getmeta(value) == nil and type(value) == "table" and type(meta) == "table" then return setmetatable(value, meta) end
   check_table(value, "setmetatable")
   if meta ~= nil and type(meta) ~= "table" then error("bad argument #2 to 'setmetatable' (nil or table expected)", 2) end
   local old = getmeta(value)

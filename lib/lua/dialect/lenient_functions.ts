@@ -28,6 +28,8 @@ function basicFunctions(engine: LuaEngine): Record<string, Replacement> {
     // The host's tables may have their contents elsewhere.
     next(L, native) {
       if (api.luaL_getmetafield(L, 1, host) === NIL) return native(L);
+      // The field away, and nil for a key that is left out.
+      api.lua_settop(L, -2);
       api.lua_settop(L, 2);
       if (api.luaL_getmetafield(L, 1, next) === NIL) return native(L);
       api.lua_rotate(L, 1, 1);

@@ -1,12 +1,17 @@
 -- The functions of `table` that Lua 5.4 has no more.
 local dialect = ...
 
-local table, error, next, rawlen, type = table, error, next, rawlen, type
+local table, error, next, pairs, rawlen, type = table, error, next, pairs, rawlen, type
 local is_hosts, expect, expect_table = dialect.is_hosts, dialect.expect, dialect.expect_table
 
 local function length(t)
   if type(t) ~= "table" or is_hosts(t) then return #t end
   return rawlen(t)
+end
+
+local function each(t)
+  if is_hosts(t) then return pairs(t) end
+  return next, t
 end
 
 function table.getn(t)
@@ -22,7 +27,7 @@ end
 function table.maxn(t)
   expect_table(t, 1, "maxn")
   local most = 0
-  for key in next, t do
+  for key in each(t) do
     if type(key) == "number" and key > most then most = key end
   end
   return most
@@ -31,7 +36,7 @@ end
 function table.foreach(t, f)
   expect_table(t, 1, "foreach")
   expect(f, 2, "foreach", "function")
-  for key, value in next, t do
+  for key, value in each(t) do
     local result = f(key, value)
     if result ~= nil then return result end
   end
