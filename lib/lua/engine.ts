@@ -141,12 +141,15 @@ export class LuaEngine extends LuaFunctions {
    * `string.rep` and the like, and its next turn would come when twice as much is in use.
    */
   #collect(): void {
-    const coroutine = this.#pool.take();
-    this.api.lua_rawgeti(coroutine.L, REGISTRY, this.#collector);
-    try {
-      this.run(coroutine, 0, () => {});
-    } catch (error) {
-      if (!(error instanceof LuaError)) throw error;
+    // What has a finalizer, as those buffers do, goes with the second turn: scattered, it would split up the memory.
+    for (let turn = 0; turn < 2; turn++) {
+      const coroutine = this.#pool.take();
+      this.api.lua_rawgeti(coroutine.L, REGISTRY, this.#collector);
+      try {
+        this.run(coroutine, 0, () => {});
+      } catch (error) {
+        if (!(error instanceof LuaError)) throw error;
+      }
     }
   }
 
@@ -271,6 +274,7 @@ export class LuaEngine extends LuaFunctions {
         throw new LuaCancelled();
       }
       coroutine.outcome = outcome;
+      coroutine.resuming?.();
       const status = this.#resume(coroutine, 0);
       if (status === LuaStatus.OK) return this.#finish(coroutine, finish);
       if (status !== LuaStatus.YIELD || coroutine.waiting === undefined) throw this.#failure(coroutine, status);
