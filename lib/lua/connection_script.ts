@@ -144,18 +144,25 @@ export class ConnectionScript implements Script, ScriptOwner {
     if (typeof number === "number") {
       this.packetPointer = 0;
       this.packet = NOTHING;
+      // The packet's memory is the caller's: only what is first in the queue is sent before it is used again.
+      if (this.queries.length > 1) this.#copyPacket(packet, 1);
       return number;
     }
-    // The packet's memory is the caller's: while the hook waits, a copy stands for it.
-    const copy = packet.slice();
-    this.packet = copy;
-    this.queries.forEach((query, i) => {
-      if (query.packet === packet && query instanceof QueueEntry) this.queries[i] = query.withPacket(copy);
-    });
+    // While the hook waits, a copy stands for the packet.
+    this.packet = this.#copyPacket(packet, 0);
     return number.finally(() => {
       this.packetPointer = 0;
       this.packet = NOTHING;
     });
+  }
+
+  /** Gives the queries from `from` on a copy of the packet, where they are the packet itself. */
+  #copyPacket(packet: Uint8Array, from: number): Uint8Array {
+    const copy = packet.slice();
+    this.queries.forEach((query, i) => {
+      if (i >= from && query.packet === packet && query instanceof QueueEntry) this.queries[i] = query.withPacket(copy);
+    });
+    return copy;
   }
 
   #queryVerdict(number: number): Verdict {

@@ -111,6 +111,11 @@ export class LuaHost {
     return this.#room.scripts.size;
   }
 
+  /** How many responses are kept outside of Lua's memory, because they are large. */
+  get keptResponses(): number {
+    return this.#room.results.kept;
+  }
+
   /** The script of a new client. Its main chunk runs before its first hook. */
   connection(view: ConnectionView): Script {
     return new ConnectionScript(this.#room, view);

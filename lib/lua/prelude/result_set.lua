@@ -1,7 +1,7 @@
 -- The injection object of read_query_result and its result sets. All of them look into a record: a string that holds the
 -- response and its numbers, so what a script keeps stays valid and is collected like anything else.
 local raw, objects = ...
-local setmetatable, error, type, tostring, rawset = setmetatable, error, type, tostring, rawset
+local setmetatable, error, type, tostring, rawget, rawset = setmetatable, error, type, tostring, rawget, rawset
 local record_number, record_set, text_row, binary_row, field_value, record_packet =
   raw.record_number, raw.record_set, raw.text_row, raw.binary_row, raw.field_value, raw.record_packet
 
@@ -107,7 +107,7 @@ local sets_meta = {
       error("inj.resultsets is indexed by a number, got a " .. type(index), 2)
     end
     if index < 1 or index > raw.record_sets(sets.record) or index % 1 ~= 0 then return nil end
-    local set = setmetatable({ sets.record, index, token = sets.token }, set_meta)
+    local set = setmetatable({ sets.record, index, token = rawget(sets, "token") }, set_meta)
     rawset(sets, index, set)
     return set
   end,

@@ -1,0 +1,126 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { parseColumnDefinition, parseOk } from "../../lib/protocol/mod.ts";
+import { Verdict } from "../../lib/script/mod.ts";
+import { CAPABILITIES, comQuery, latin1, TestHost } from "./_script_world.ts";
+
+const FAILED = ["\xffQ\x04#07000(lua) handling proxy.response failed, check error-log"];
+
+/** What is sent for a `proxy.response`, and the log. */
+async function respond(response: string): Promise<{ payloads: Uint8Array[]; sent: string[]; records: string[] }> {
+  using test = await TestHost.open(`function read_query() proxy.response = ${response} return 2 end`);
+  const script = test.connect();
+  assertEquals(await script.readQuery(comQuery("")), Verdict.SEND_RESULT, test.world.records.join("\n"));
+  const payloads = script.response();
+  await script.disconnectClient();
+  return { payloads, sent: latin1(payloads), records: test.world.records };
+}
+
+Deno.test("response() sends an OK with its numbers", async () => {
+  const { payloads } = await respond(
+    `{ type = proxy.MYSQLD_PACKET_OK, affected_rows = 3, insert_id = "70000", warnings = 2, status = 3, info = "done" }`,
+  );
+  assertEquals(payloads.map((payload) => parseOk(payload, CAPABILITIES)), [
+    { affectedRows: 3, lastInsertId: 70000, warnings: 2, status: 3, info: "done", sessionState: [] },
+  ]);
+});
+
+Deno.test("response() sends an OK with autocommit by default", async () => {
+  assertEquals((await respond(`{ type = 0 }`)).sent, ["\0\0\0\x02\0\0\0"]);
+});
+
+Deno.test("response() sends an ERR", async () => {
+  assertEquals(
+    (await respond(`{ type = proxy.MYSQLD_PACKET_ERR, errmsg = "no", errcode = "1045", sqlstate = "28000" }`)).sent,
+    [
+      "\xff\x15\x04#28000no",
+    ],
+  );
+  assertEquals((await respond(`{ type = 255, errmsg = "no" }`)).sent, ["\xffQ\x04#07000no"]);
+  assertEquals((await respond(`{ type = 255, errmsg = "no", sqlstate = "1", errcode = {} }`)).sent, [
+    "\xffQ\x04#07000no",
+  ]);
+  assertEquals((await respond(`{ type = 255 }`)).sent, ["\xffQ\x04#07000(lua) proxy.response.errmsg is nil"]);
+  assertEquals((await respond(`{ type = 255, errmsg = ("x"):rep(600) }`)).sent, ["\xffQ\x04#07000" + "x".repeat(512)]);
+});
+
+Deno.test("response() sends raw packets", async () => {
+  assertEquals((await respond(`{ type = proxy.MYSQLD_PACKET_RAW, packets = { "a\\0b", "\\255", "" } }`)).sent, [
+    "a\0b",
+    "\xff",
+    "",
+  ]);
+});
+
+Deno.test("response() sends a result set", async () => {
+  const { payloads, sent, records } = await respond(`{
+    type = proxy.MYSQLD_PACKET_OK,
+    warnings = 1,
+    resultset = {
+      fields = {
+        { name = "n", type = proxy.MYSQL_TYPE_LONG, charset = 63, flags = 1, decimals = 2, length = 11, table = "t", db = "d" },
+        { name = "text", type = proxy.MYSQL_TYPE_STRING },
+      },
+      rows = { { 1, "a\\0b" }, { nil, 1.5, "too much" }, { 10 / 2, true }, { 1e15, 0.1 }, {} },
+    },
+  }`);
+  assertEquals(sent[0], "\x02");
+  const [, first = new Uint8Array(), second = new Uint8Array()] = payloads;
+  assertEquals(parseColumnDefinition(first, CAPABILITIES), {
+    catalog: "def",
+    schema: "d",
+    table: "t",
+    originalTable: "",
+    name: "n",
+    originalName: "",
+    charset: 63,
+    length: 11,
+    type: 3,
+    flags: 1,
+    decimals: 2,
+  });
+  assertEquals(parseColumnDefinition(second, CAPABILITIES).charset, 8);
+  const eof = "\xfe\x01\0\x02\0";
+  assertEquals(sent.slice(3), [eof, "\x011\x03a\0b", "\xfb\x031.5", "\x015\xfb", "\x051e+15\x030.1", "\xfb\xfb", eof]);
+  assertEquals(records, []);
+});
+
+Deno.test("response() names fields that have no name or type", async () => {
+  const { payloads, records } = await respond(`{ type = 0, resultset = { fields = { {} }, rows = {} } }`);
+  const { name, type } = parseColumnDefinition(payloads[1] ?? new Uint8Array(), CAPABILITIES);
+  assertEquals([name, type], ["no-field-name", 254]);
+  assertEquals(records.length, 2);
+});
+
+Deno.test("response() reads through metatables", async () => {
+  const { sent } = await respond(`setmetatable({}, { __index = { type = 250, packets = setmetatable({}, {
+    __index = function(_, i) if i < 3 then return "p" .. i end end }) } })`);
+  assertEquals(sent, ["p1", "p2"]);
+});
+
+for (
+  const response of [
+    "nil",
+    "5",
+    "{}",
+    "{ type = 'x' }",
+    "{ type = 7 }",
+    "{ type = 250 }",
+    "{ type = 250, packets = 1 }",
+    "{ type = 250, packets = {} }",
+    "{ type = 250, packets = { {} } }",
+    "{ type = 0, resultset = {} }",
+    "{ type = 0, resultset = { fields = {}, rows = {} } }",
+    "{ type = 0, resultset = { fields = { 1 }, rows = {} } }",
+    "{ type = 0, resultset = { fields = { { name = 'a' } } } }",
+    "{ type = 0, resultset = { fields = { { name = 'a' } }, rows = 7 } }",
+    "{ type = 0, resultset = { fields = { { name = 'a' } }, rows = { 'x' } } }",
+    "setmetatable({}, { __index = function() error('broken') end })",
+    "setmetatable({}, { __index = function() while true do end end })",
+  ]
+) {
+  Deno.test(`response() answers ${response} with an ERR and a record`, async () => {
+    const { sent, records } = await respond(response);
+    assertEquals(sent, FAILED);
+    assertStringIncludes(records.filter((record) => record.startsWith("critical")).join(), "(proxy.response)");
+  });
+}
