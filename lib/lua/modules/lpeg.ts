@@ -14,11 +14,11 @@ import { LuaType, type State, typeName } from "../lua_api.ts";
 import { LuaKilled } from "../lua_error.ts";
 import { ArgumentError } from "../lua_values.ts";
 import { Evaluation } from "./lpeg_captures.ts";
-import { DEFAULT_STACK, Machine } from "./lpeg_machine.ts";
+import { DEFAULT_STACK, Machine, MatchError } from "./lpeg_machine.ts";
 import * as build from "./lpeg_pattern.ts";
 import type { CaptureKind } from "./lpeg_pattern.ts";
 import { listing } from "./lpeg_program.ts";
-import { METATABLE, Patterns } from "./lpeg_userdata.ts";
+import { Patterns } from "./lpeg_userdata.ts";
 
 /** How the module is to behave. */
 export interface LpegOptions {
@@ -76,7 +76,7 @@ class Lpeg {
       _DESCRIPTION: "Parsing expression grammars with the interface of LPeg",
       _COPYRIGHT: "The authors of this program",
     });
-    api.luaL_newmetatable(L, engine.cstring(METATABLE));
+    this.#patterns.pushMetatable(L);
     for (const [event, fn] of Object.entries(this.#operators())) {
       engine.pushFunction(L, event, fn);
       api.lua_setfield(L, -2, engine.cstring(event));
@@ -206,10 +206,6 @@ class Lpeg {
       __pow: (L) => patterns.push(L, build.repeat(patterns.at(L, 1), engine.argInteger(L, 2)), 1),
       __mod: (L) => this.#functionCapture(L, "accumulate"),
       __div: (L) => this.#division(L),
-      __gc: (L) => {
-        patterns.drop(L);
-        return 0;
-      },
     };
   }
 
@@ -320,6 +316,10 @@ class Lpeg {
       if (count > 0) return count;
       api.lua_pushinteger(L, BigInt(end + 1));
       return 1;
+    } catch (error) {
+      // Makes room for the message.
+      if (error instanceof MatchError) api.lua_settop(L, 3);
+      throw error;
     } finally {
       this.#level--;
       if (subject.length > LARGEST_KEPT || machine.entries.length > LARGEST_KEPT) this.#levels.length = this.#level;

@@ -197,6 +197,7 @@ export class Evaluation implements Surroundings {
     const end = this.#position(this.#at);
     this.#at += 2;
     if (!whole && count > 0) return count;
+    if (count > 0) this.#lua.reserve(this.#frame.L, 4); // A function's results may have taken what was left.
     this.#pushText(start, end);
     if (count > 0) this.#lua.api.lua_rotate(this.#frame.L, -(count + 1), 1);
     return count + 1;

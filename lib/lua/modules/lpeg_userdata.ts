@@ -1,6 +1,7 @@
 /**
  * Patterns as Lua sees them: userdata whose tree is kept on our side, with a table of the Lua values that the pattern
- * needs as its user value. So Lua's collector sees everything, and the tree goes when the userdata goes.
+ * needs as its user value, so that Lua's collector sees everything. Finalizers would hold that up where patterns are made
+ * all the time; instead a weak table tells now and then which userdata are gone, and their trees go too.
  *
  * @module
  */
@@ -14,6 +15,12 @@ import { compile, type Program } from "./lpeg_program.ts";
 /** The name of the metatable in the registry, and of the type in messages. */
 export const METATABLE = "lpeg-pattern";
 
+/** The name in the registry of the table of all patterns. */
+const ALL = "lpeg-patterns";
+
+/** How many patterns there are at least before those that are gone are looked for. */
+const SWEEP = 1_000;
+
 /** What Lua's collector is told a pattern weighs. */
 const WEIGHT = 64;
 
@@ -26,6 +33,8 @@ interface Handle {
 export class Patterns {
   readonly #lua: LuaValues;
   readonly #handles = new Map<Pointer, Handle>();
+  #metatable: Pointer = 0;
+  #sweepAt = SWEEP;
   #slots = 0n;
 
   constructor(lua: LuaValues) {
@@ -37,14 +46,54 @@ export class Patterns {
     return this.#handle(L, i) !== undefined;
   }
 
-  /** What `__gc` does. */
-  drop(L: State): void {
-    this.#handles.delete(this.#lua.api.lua_touserdata(L, 1));
-  }
-
   #handle(L: State, i: number): Handle | undefined {
     const { api } = this.#lua;
-    return api.lua_type(L, i) === LuaType.USERDATA ? this.#handles.get(api.lua_touserdata(L, i)) : undefined;
+    if (api.lua_type(L, i) !== LuaType.USERDATA || api.lua_getmetatable(L, i) === 0) return undefined;
+    const metatable = api.lua_topointer(L, -1);
+    api.lua_settop(L, -2);
+    // Userdata of others may lie where a pattern was.
+    return metatable === this.#metatable ? this.#handles.get(api.lua_touserdata(L, i)) : undefined;
+  }
+
+  /** Pushes the metatable of patterns, which is made by the first call. */
+  pushMetatable(L: State): void {
+    const { api } = this.#lua;
+    api.luaL_newmetatable(L, this.#lua.cstring(METATABLE));
+    this.#metatable = api.lua_topointer(L, -1);
+  }
+
+  /** Pushes the table of all patterns by their addresses, with weak values. */
+  #pushAll(L: State): void {
+    const { api } = this.#lua;
+    if (api.luaL_newmetatable(L, this.#lua.cstring(ALL)) === 0) return;
+    this.#lua.pushText(L, "v");
+    api.lua_setfield(L, -2, this.#lua.cstring("__mode"));
+    api.lua_pushvalue(L, -1);
+    api.lua_setmetatable(L, -2);
+  }
+
+  /** Pushes a new userdata for a pattern. */
+  #create(L: State, pattern: Pattern): void {
+    const { api } = this.#lua;
+    const pointer = api.lua_newuserdatauv(L, WEIGHT, 1);
+    this.pushMetatable(L);
+    api.lua_setmetatable(L, -2);
+    this.#handles.set(pointer, { pattern, program: undefined });
+    this.#pushAll(L);
+    api.lua_pushvalue(L, -2);
+    api.lua_rawsetp(L, -2, pointer);
+    if (this.#handles.size > this.#sweepAt) this.#sweep(L);
+    api.lua_settop(L, -2);
+  }
+
+  /** Drops the trees of the patterns that the table on the top of the stack has no longer. */
+  #sweep(L: State): void {
+    const { api } = this.#lua;
+    for (const pointer of this.#handles.keys()) {
+      if (api.lua_rawgetp(L, -1, pointer) === LuaType.NIL) this.#handles.delete(pointer);
+      api.lua_settop(L, -2);
+    }
+    this.#sweepAt = Math.max(SWEEP, 2 * this.#handles.size);
   }
 
   /** The program of the pattern at `i`, compiled when it is first wanted. */
@@ -96,12 +145,8 @@ export class Patterns {
 
   /** Begins a pattern on the top of the stack. */
   draft(L: State): Draft {
-    this.#lua.reserve(L, 8);
-    return new Draft(this.#lua, L, () => ++this.#slots, (pattern) => {
-      const pointer = this.#lua.api.lua_newuserdatauv(L, WEIGHT, 1);
-      this.#handles.set(pointer, { pattern, program: undefined });
-      this.#lua.api.luaL_setmetatable(L, this.#lua.cstring(METATABLE));
-    });
+    this.#lua.reserve(L, 12);
+    return new Draft(this.#lua, L, () => ++this.#slots, (pattern) => this.#create(L, pattern));
   }
 
   /** Pushes a pattern that needs the Lua values of the patterns at `operands`. */
