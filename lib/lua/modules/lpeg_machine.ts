@@ -45,6 +45,8 @@ export class Machine {
   top = 0;
   /** How many values of match-time captures are in use. */
   values = 0;
+  /** Steps until the next poll; many short matches take time too. */
+  #steps = STEPS_PER_POLL;
   #stack: Int32Array = new Int32Array(256);
 
   /** Adds an entry. @throws {MatchError} when there are too many. */
@@ -93,7 +95,7 @@ export class Machine {
     let top = 0;
     let at = 0;
     let position = start;
-    let steps = STEPS_PER_POLL;
+    let steps = this.#steps;
     this.values = 0;
 
     while (true) {
@@ -101,6 +103,7 @@ export class Machine {
       switch (code[at]) {
         case Op.End:
           this.top = top;
+          this.#steps = steps;
           return position;
         case Op.Byte:
           if (position < length && subject[position] === code[at + 1]!) {
@@ -245,6 +248,7 @@ export class Machine {
       do {
         if (depth === 0) {
           this.top = 0;
+          this.#steps = steps;
           return -1;
         }
         depth -= FRAME;
