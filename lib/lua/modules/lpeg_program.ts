@@ -4,17 +4,8 @@
  * @module
  */
 
-import {
-  type ByteSet,
-  cannotFail,
-  type Capture,
-  failsAtHead,
-  type Grammar,
-  type Head,
-  Heads,
-  type Pattern,
-  PatternError,
-} from "./lpeg_pattern.ts";
+import { failsAtHead, type Head, Heads } from "./lpeg_heads.ts";
+import { type ByteSet, cannotFail, type Capture, type Grammar, type Pattern, PatternError } from "./lpeg_pattern.ts";
 
 /** The machine's operations; in the comments what stands behind them in the code. A label is an index of the code. */
 export const Op = {
