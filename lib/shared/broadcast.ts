@@ -76,7 +76,8 @@ export class Broadcast {
   readonly #limits: BacklogLimits;
   /** Pieces of a record whose last one has not come yet, by their sender. */
   readonly #pieces: Uint8Array[][];
-  #seen = 0;
+  /** Pieces taken out of the inbox, modulo 2^32 like those that have arrived. */
+  #taken = 0;
   #waiting = false;
   #woken = -Infinity;
   #gap = false;
@@ -139,13 +140,17 @@ export class Broadcast {
 
   /** Whether something has come since {@linkcode receive}. */
   get pending(): boolean {
-    return Atomics.load(this.#arrived, this.#arrivedHere) !== this.#seen;
+    return Atomics.load(this.#arrived, this.#arrivedHere) !== this.#taken;
   }
 
-  /** Takes what has come. */
+  /** Takes what has come, but not what comes meanwhile: that may not end. */
   receive(take: (record: Uint8Array) => void): void {
-    this.#seen = Atomics.load(this.#arrived, this.#arrivedHere);
-    for (let piece = this.#inbox.pop(); piece !== undefined; piece = this.#inbox.pop()) {
+    const due = (Atomics.load(this.#arrived, this.#arrivedHere) - this.#taken) | 0;
+    for (let i = 0; i < due; i++) {
+      const piece = this.#inbox.pop();
+      // Another one's place is in front, who is still writing.
+      if (piece === undefined) return;
+      this.#taken = (this.#taken + 1) | 0;
       const record = this.#join(piece);
       if (record !== undefined && record.length > 0) take(record);
     }

@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { installDialect } from "../../lib/lua/dialect/dialect.ts";
-import { LuaEngine } from "../../lib/lua/engine.ts";
+import { LuaEngine, LuaError } from "../../lib/lua/engine.ts";
 import { type GlobalTable, type GlobalTransport, installGlobal } from "../../lib/lua/global_table.ts";
 import { Broadcast } from "../../lib/shared/broadcast.ts";
+import type { Order } from "./global_table_worker.ts";
 
 const compiled = LuaEngine.compile();
 const decoder = new TextDecoder();
@@ -581,4 +582,81 @@ Deno.test("installGlobal() tells a thread everything that has hung for a while",
     undefined,
     100,
   ]);
+});
+
+/** Sends an order and waits for the answer; what it asks the other workers for is passed on. */
+function ask(workers: readonly Worker[], worker: Worker, order: Order): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data }) => {
+      if (data !== "wake") return resolve(data instanceof Uint8Array ? decoder.decode(data) : data);
+      for (const other of workers) if (other !== worker) other.postMessage({ kind: "wake" } satisfies Order);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      reject(new Error(event.message));
+    };
+    worker.postMessage(order);
+  });
+}
+
+Deno.test("installGlobal() joins the states of threads that write all at the same time", async () => {
+  const module = await compiled;
+  const count = 3;
+  // Small inboxes: they are full all the time.
+  const memory = Broadcast.allocate(count, 8192);
+  const workers = Array.from({ length: count }, () => {
+    return new Worker(new URL("./global_table_worker.ts", import.meta.url), { type: "module" });
+  });
+  const all = (order: Order) => Promise.all(workers.map((worker) => ask(workers, worker, order)));
+  try {
+    await Promise.all(workers.map((worker, index) => {
+      return ask(workers, worker, { kind: "start", module, memory, index });
+    }));
+    const source = `
+      local g = proxy.global
+      n = (n or 0) + 1
+      if not g.stats then g.stats = {} end
+      if not g.stats.of then g.stats.of = {} end
+      g.stats.of["thread" .. thread] = n
+      g.last = { thread = thread, n = n, text = ("x"):rep(n % 200) }
+      g["q" .. n % 50] = { from = thread }
+      if n % 7 == 0 then g["q" .. n % 50] = nil end
+      if n % 100 == 0 then collectgarbage() end`;
+    await all({ kind: "run", source, times: 1000 });
+    // Until everybody has everything.
+    let dumps: unknown[] = [];
+    for (let round = 0; round < 100 && (round < 3 || new Set(dumps).size > 1); round++) {
+      for (const worker of workers) worker.postMessage({ kind: "wake" } satisfies Order);
+      dumps = await all({ kind: "run", source: `return ${DUMP}`, times: 1 });
+    }
+    const [first, ...others] = dumps;
+    for (const other of others) assertEquals(other, first);
+    for (let index = 0; index < count; index++) {
+      assertMatch(String(first), new RegExp(`\\.stats\\.of\\.thread${index}=1000`));
+    }
+  } finally {
+    for (const worker of workers) worker.terminate();
+  }
+});
+
+Deno.test("installGlobal() stays the same everywhere when a script is stopped while it writes", async () => {
+  const module = await compiled;
+  const network = new Network(2);
+  const engines = [await LuaEngine.open(module, { timeLimitMs: 20 }), await LuaEngine.open(module)];
+  const tables = engines.map((engine, index) => {
+    return installGlobal(engine, { threads: 2, index, transport: network.transport(index) });
+  });
+  for (let i = 0; i < 5; i++) {
+    assertThrows(
+      () => engines[0]?.execute("local i = 0 while true do i = i + 1 proxy.global[i % 97] = { i } end", "=endless"),
+      LuaError,
+      "ran longer",
+    );
+    tables[0]?.flush();
+    while (network.deliver(0, 1));
+    tables[1]?.receive();
+    const dump =
+      "local out = {} for i = 0, 96 do out[i + 1] = (proxy.global[i] or {})[1] or 0 end return table.concat(out, ' ')";
+    assertEquals(engines[1]?.execute(dump, "=dump"), engines[0]?.execute(dump, "=dump"));
+  }
 });

@@ -128,7 +128,7 @@ Deno.test("Broadcast carries the records of threads to each other", async () => 
           for (const other of workers) if (other !== worker) other.postMessage("wake");
         };
         worker.onerror = (event) => reject(new Error(event.message));
-        worker.postMessage({ memory, index, count: 2000 });
+        worker.postMessage({ memory, index, count: 600 });
       });
     }));
   } finally {
