@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { AddressView, ConnectionView, ScriptWorld, SocketView } from "../script/mod.ts";
+import type { AddressView, ConnectionView, ScriptLogLevel, SocketView } from "../script/mod.ts";
 import type { LuaEngine, LuaFunction, LuaValue, State } from "./engine.ts";
 import { KnownKeys } from "./known_keys.ts";
 import type { RunningScripts } from "./running_scripts.ts";
@@ -36,11 +36,15 @@ export function addressTable(address: AddressView): LuaValue {
   return address.port === undefined ? table : { ...table, port: address.port };
 }
 
-/** The functions, by the names that the prelude calls them by. */
+/**
+ * The functions, by the names that the prelude calls them by.
+ *
+ * @param report Takes records that may come again and again.
+ */
 export function connectionFunctions(
   engine: LuaEngine,
   scripts: RunningScripts<ConnectionOwner>,
-  world: ScriptWorld,
+  report: (level: ScriptLogLevel, text: string) => void,
 ): Record<string, LuaFunction> {
   const { api } = engine;
   const keys = new KnownKeys(engine, [...Object.keys(FIELDS), ...ADDRESSES, "address"]);
@@ -111,7 +115,7 @@ export function connectionFunctions(
       }
       const name = `proxy.connection.${number === Side.CLIENT ? "client" : "server"}.${keys.spelled(L, 2)}`;
       if (key === "address") throw new Error(`${name} is deprecated, use .src.name or .dst.name instead`);
-      world.log("critical", `(lua) ${name} is not ${key === undefined ? "known" : "available yet"}`);
+      report("critical", `(lua) ${name} is not ${key === undefined ? "known" : "available yet"}`);
       return 0;
     },
     /** (connection, number, key) → a field, nil if there is none: without a word. */

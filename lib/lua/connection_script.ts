@@ -105,7 +105,11 @@ export class ConnectionScript implements Script, ScriptOwner {
       const { hooks, engine } = this.#room;
       if (!started || !this.#has(hooks.read_auth_result)) return Verdict.NONE;
       const co = this.#begin(hooks.read_auth_result);
-      engine.pushBytes(co.L, kept);
+      try {
+        engine.pushBytes(co.L, kept);
+      } catch (error) {
+        return this.#unstarted("read_auth_result", co, error);
+      }
       return this.#after(
         this.#run("read_auth_result", co, 2),
         (number) => this.#verdict("read_auth_result", number),
@@ -132,15 +136,14 @@ export class ConnectionScript implements Script, ScriptOwner {
 
   #queryHook(packet: Uint8Array): number | Promise<number> {
     const { hooks, engine } = this.#room;
-    let number: number | Promise<number>;
+    const co = this.#begin(hooks.read_query);
     try {
-      const co = this.#begin(hooks.read_query);
-      this.packet = packet;
       this.packetPointer = engine.pushBytes(co.L, packet);
-      number = this.#run("read_query", co, 2);
     } catch (error) {
-      number = this.#failed("read_query", error);
+      return this.#unstarted("read_query", co, error);
     }
+    this.packet = packet;
+    const number = this.#run("read_query", co, 2);
     if (typeof number === "number") {
       this.packetPointer = 0;
       this.packet = NOTHING;
@@ -190,22 +193,21 @@ export class ConnectionScript implements Script, ScriptOwner {
     if (!this.#started || !this.#has(hooks.read_query_result)) return Verdict.NONE;
     const { query } = result;
     const entry = query instanceof QueueEntry ? query : undefined;
-    let number: number | Promise<number>;
+    const co = this.#begin(hooks.read_query_result);
     try {
-      const co = this.#begin(hooks.read_query_result);
       results.push(co.L, result, entry?.command ?? query.packet[0] ?? 0);
-      engine.pushNumber(co.L, query.id);
-      engine.pushNumber(co.L, entry?.slot ?? 0);
-      number = this.#run("read_query_result", co, 5);
     } catch (error) {
-      number = this.#failed("read_query_result", error);
+      return this.#resultVerdict(this.#unstarted("read_query_result", co, error), query);
     }
+    engine.pushNumber(co.L, query.id);
+    engine.pushNumber(co.L, entry?.slot ?? 0);
+    const number = this.#run("read_query_result", co, 5);
     if (typeof number === "number") return this.#resultVerdict(number, query);
     return number.then((n) => this.#resultVerdict(n, query));
   }
 
   #resultVerdict(number: number, query: QueuedQuery): Verdict {
-    this.#room.collectIfCrowded();
+    this.#room.tidy();
     const verdict = this.#verdict("read_query_result", number);
     if (verdict !== Verdict.NONE && !query.resultsetIsNeeded) {
       this.#room.errors.report(
@@ -386,6 +388,13 @@ export class ConnectionScript implements Script, ScriptOwner {
       this.#room.global.flush();
       this.#waiting = undefined;
     });
+  }
+
+  /** An argument did not fit into Lua's memory. */
+  #unstarted(name: HookName, co: Coroutine, error: unknown): 0 {
+    this.#room.engine.release(co);
+    this.#failed(name, error);
+    return Verdict.NONE;
   }
 
   #failed(name: HookName, error: unknown): number {

@@ -15,6 +15,7 @@ import { LuaEngine, LuaError, type LuaFunction, type State } from "./engine.ts";
 import { type GlobalTable, type GlobalTransport, installGlobal } from "./global_table.ts";
 import { HookErrors } from "./hook_errors.ts";
 import { LuaType, REGISTRY } from "./lua_api.ts";
+import { LocalCounters } from "./local_counters.ts";
 import { installLpeg } from "./modules/lpeg.ts";
 import { installModules } from "./modules/mod.ts";
 import { queryFunction } from "./query_function.ts";
@@ -49,7 +50,7 @@ export interface HostOptions {
   readonly threads?: number;
   /** How `proxy.global` reaches the other threads: needed with more than one. */
   readonly transport?: GlobalTransport;
-  /** Where `proxy.counter` counts. */
+  /** Where `proxy.counter` counts. Default: for this thread alone. */
   readonly counters?: CounterStore;
   /** The folder to which scripts' paths in the log are relative. */
   readonly basedir?: string;
@@ -215,7 +216,7 @@ class Room implements ScriptRoom {
     this.returned = (L, count) => count > 0 ? api.lua_tonumberx(L, 1, 0) : 0;
     const raw: Record<string, LuaFunction> = {
       ...queueFunctions(engine, this.scripts),
-      ...connectionFunctions(engine, this.scripts, world),
+      ...connectionFunctions(engine, this.scripts, (level, text) => this.errors.report(level, text)),
       ...backendFunctions(engine, world),
       ...this.results.functions(),
       starting: (L) => {
@@ -224,7 +225,7 @@ class Room implements ScriptRoom {
       },
       encode_response: (L) => this.#encodeResponse(L),
       unknown_injection_field: (L) => {
-        world.log("message", `(lua) the injection object has no field "${engine.text(L, 1)}"`);
+        this.errors.report("message", `(lua) the injection object has no field "${engine.text(L, 1)}"`);
         return 0;
       },
     };
@@ -252,7 +253,8 @@ class Room implements ScriptRoom {
     return payloads;
   }
 
-  collectIfCrowded(): void {
+  tidy(): void {
+    this.results.shrink();
     if (!this.results.crowded) return;
     this.engine.execute("collectgarbage()", "=collect");
     this.results.relax();
@@ -290,14 +292,14 @@ class Room implements ScriptRoom {
   #makeGlobal(world: ScriptWorld, options: HostOptions): GlobalTable {
     const { engine } = this;
     const log = world.log.bind(world);
-    const { threadIndex, threads = 1, transport, counters, basedir = "" } = options;
+    const { threadIndex, threads = 1, transport, counters = new LocalCounters(), basedir = "" } = options;
     const global = installGlobal(engine, {
       threads,
       index: threadIndex,
       ...(transport === undefined ? {} : { transport }),
       failed: (message) => this.errors.report("critical", `(lua) ${message}`),
     });
-    if (counters !== undefined) installCounters(engine, counters);
+    installCounters(engine, counters);
     installModules(engine, { log, shutdown: () => world.shutdown(), stats: () => ({}), basedir });
     installLpeg(engine);
     return global;

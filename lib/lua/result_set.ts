@@ -22,6 +22,9 @@ const INSIDE = 256 * 1024;
 /** With more bytes than this outside of Lua, its garbage is collected at once: it knows nothing of their weight. */
 const OUTSIDE = 64 * 1024 * 1024;
 
+/** An area for packets on their way into Lua that is kept. */
+const LARGEST_AREA = 4 * INSIDE;
+
 /** The place of a name in a column definition, by the field of a script. */
 const NAMES = new Map([
   ["catalog", 0],
@@ -135,6 +138,13 @@ export class ResultSets {
     this.#outside.delete(serial);
     this.#outsideBytes -= recordSize(packets);
     this.#outsideLimit = Math.max(OUTSIDE, Math.min(this.#outsideLimit, this.#outsideBytes + OUTSIDE));
+  }
+
+  /** Gives back the memory that was needed for a large row. */
+  shrink(): void {
+    if (this.#areaSize <= LARGEST_AREA) return;
+    this.#engine.api.free(this.#area);
+    this.#area = this.#areaSize = 0;
   }
 
   /** The address of an area with room for `size` bytes. */

@@ -59,6 +59,6 @@ export interface ScriptRoom {
   readonly returned: (L: State, count: number) => number;
   /** What the prelude has just made of `proxy.response`. */
   takeResponse(): Uint8Array[] | undefined;
-  /** Lets Lua collect garbage if much memory outside of it hangs on that. */
-  collectIfCrowded(): void;
+  /** After a result: gives back memory that a large one has taken. */
+  tidy(): void;
 }

@@ -225,6 +225,7 @@ Deno.test("proxy.connection keeps what kept sockets show, also of closed connect
   const two = test.connect();
   assertEquals(await two.readAuth(), Verdict.SEND_RESULT, test.world.records.join("\n"));
   assertEquals(latin1(two.response()), ["127.0.0.1:50000", "joe", "db:1"]);
+  assertEquals(test.world.records, []);
 });
 
 Deno.test("proxy.global.backends is live", async () => {
@@ -375,4 +376,22 @@ Deno.test("readQueryResult() takes a verdict only if the result was needed", asy
     assertEquals(await script.readQueryResult(resultOf(query, [Uint8Array.of(0, 0, 0, 2, 0, 0, 0)])), verdict);
   }
   assertStringIncludes(test.world.records[0] ?? "", "resultset_is_needed");
+});
+
+Deno.test("proxy.counter counts on one thread, too", async () => {
+  using test = await evaluator();
+  assertEquals(
+    await evaluate(test, `proxy.counter("a"):add(), proxy.counter("a"):add(2), proxy.counter("b"):get()`),
+    "1 3 0",
+  );
+});
+
+Deno.test("readQuery() survives a command that does not fit into Lua's memory", async () => {
+  using test = await TestHost.open(`function read_query() return 2 end`, { memoryLimit: 24 << 20 });
+  const script = test.connect();
+  for (let i = 0; i < 3; i++) {
+    assertEquals(await script.readQuery(new Uint8Array(32 << 20)), Verdict.NONE);
+    assertEquals(await script.readQuery(comQuery("")), Verdict.SEND_RESULT);
+  }
+  assertStringIncludes(test.world.records[0] ?? "", "not enough memory");
 });

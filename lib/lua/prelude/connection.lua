@@ -27,7 +27,10 @@ local function freeze(socket)
   local id, side = rawget(socket, 1), rawget(socket, 2)
   for i = 1, #FIELDS do
     local field = FIELDS[i]
-    if rawget(socket, field) == nil then rawset(socket, field, socket_peek(id, side, field)) end
+    if rawget(socket, field) == nil then
+      local value = socket_peek(id, side, field)
+      rawset(socket, field, value)
+    end
   end
   rawset(socket, 2, DETACHED)
 end
