@@ -134,8 +134,15 @@ class TokenFactory {
     this.#cache.clear();
   }
 
-  /** Pushes the normal form of the argument, a string that was cut before. */
+  /** Fails as {@linkcode TokenFactory.cut} does if the argument is no string. */
+  check(L: State): number {
+    this.#engine.argBytes(L, 1);
+    return 0;
+  }
+
+  /** Pushes the normal form of the first argument. The second one says whether that string has not been cut before. */
   normalize(L: State): number {
+    if (this.#engine.api.lua_toboolean(L, 2) !== 0) this.#pointer = 0;
     this.#engine.pushBytes(L, normalize(this.#cut(L)));
     return 1;
   }
@@ -167,6 +174,7 @@ export function preloadMysqlTokenizer(engine: LuaEngine): void {
       api.lua_pushvalue(L, module);
       engine.push(L, { piece: PIECE });
       const functions = {
+        check: (L: State) => factory.check(L),
         cut: (L: State) => factory.cut(L),
         cut_more: (L: State) => factory.cutMore(L),
         makers: (L: State) => factory.setMakers(L),

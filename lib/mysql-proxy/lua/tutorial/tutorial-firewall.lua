@@ -5,7 +5,7 @@
   Start it with:
     mysql-proxy --proxy-lua-script=tutorial-firewall
 
-  Try, through the proxy:
+  Try, through the proxy, as root:
     FIREWALL LEARN         -- from now on each statement is allowed, and learned
     FIREWALL PROTECT       -- from now on all others are refused
     FIREWALL OFF
@@ -16,6 +16,8 @@
 
 local tokenizer = require("proxy.tokenizer")
 
+-- Who may change what it does.
+local admin = "root"
 local path = os.getenv("FIREWALL_FILE") or "firewall.txt"
 
 -- One table for the clients of all event threads: mode, and the allowed statements.
@@ -55,7 +57,7 @@ function read_query(packet)
   -- A statement that is prepared is looked at when it is prepared.
   if command ~= proxy.COM_QUERY and command ~= proxy.COM_STMT_PREPARE then return end
   local mode = packet:sub(2):upper():match("^%s*FIREWALL%s+(%u+)%s*$")
-  if mode == "LEARN" or mode == "PROTECT" or mode == "OFF" then
+  if (mode == "LEARN" or mode == "PROTECT" or mode == "OFF") and proxy.connection.client.username == admin then
     rules.mode = mode
     return answer({ type = proxy.MYSQLD_PACKET_OK })
   end
