@@ -180,11 +180,10 @@ end
 ---
 -- Runs the methods test* of all tables Test*, in the order of their names.
 --
--- @param scope where the tables are; the caller's globals if left out
+-- @param scope where the tables are; the caller's globals and those of all if left out
 function Suite:run(scope)
-  scope = scope or getfenv(2)
   local groups, names = {}, {}
-  for _, from in ipairs({ scope, _G }) do
+  for _, from in ipairs(scope and { scope } or { getfenv(2), _G }) do
     for _, name in ipairs(names_of(from, "^Test", "table")) do
       if groups[name] == nil then names[#names + 1] = name end
       groups[name] = groups[name] or from[name]
