@@ -226,9 +226,22 @@ local function encode(value)
   if kind == "nil" then return "\0" end
 end
 
+-- The same names are written again and again: those of the last second, encoded.
+local names, name_count = {}, 0
+
 local function encode_key(key)
+  local bytes = names[key]
+  if bytes then return bytes end
   local kind = type(key)
-  if kind == "string" or kind == "number" or kind == "boolean" then return encode(key) end
+  if kind == "number" or kind == "boolean" then return encode(key) end
+  if kind ~= "string" then return nil end
+  bytes = encode(key)
+  if #key <= 40 then
+    if name_count == 1000 then names, name_count = {}, 0 end
+    names[key] = bytes
+    name_count = name_count + 1
+  end
+  return bytes
 end
 
 -- Makes a plain table a shared one, in place. `new` collects those whose whole content is to be sent.
@@ -474,6 +487,7 @@ end
 
 -- About once a second: says how far this thread is, and forgets what no thread can ask for any more.
 local function maintain()
+  names, name_count = {}, 0
   local time, mine = now(), have_all()
   if time ~= told_now or mine ~= told_complete then
     told_now, told_complete = time, mine
