@@ -48,13 +48,13 @@ Deno.test({ name: "ro-pooling", ignore: whyMissing("mariadb") !== undefined }, a
       await withScript({ script: { name: "ro-pooling" }, backends: [primary] }, async (proxy) => {
         const client = await Client.open(proxy, { database: DATABASE });
         const id = await client.value("SELECT CONNECTION_ID()");
-        const failed = client.rows("SELECT SLEEP(60)").catch(() => {});
+        // The driver leaves it pending.
+        client.rows("SELECT SLEEP(60)").catch(() => {});
         await until(5000, "the statement to run", async () => {
           const sql = `SELECT 1 FROM information_schema.processlist WHERE id = ${id} AND info LIKE '%SLEEP(60)%'`;
           return (await query(primary, sql)).length > 0;
         });
         client.destroy();
-        await failed;
         await using other = await Client.open(proxy, { database: DATABASE });
         assert(await other.value("SELECT CONNECTION_ID()") !== id);
         await query(primary, `KILL ${id}`).catch(() => {});

@@ -80,7 +80,7 @@ end
 
 -- The hooks of a script: { name =, source =, hooks = }, or nil and why there are none.
 local function run(name, source)
-  local chunk, message = loadstring(source, name .. ".lua")
+  local chunk, message = loadstring(source, "@" .. name .. ".lua")
   if not chunk then return nil, message end
   local env = setmetatable({}, { __index = _G })
   setfenv(chunk, env)

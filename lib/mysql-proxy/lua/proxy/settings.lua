@@ -3,7 +3,7 @@
 
   A script that gives each statement a connection of its own records what the client sets, and has it set again where
   another connection differs. A connection that another client has set up otherwise is reset first (COM_RESET_CONNECTION),
-  and gets the character set of its log-in back.
+  and gets back what its log-in has made of character set and SQL mode.
 
   Usage:
     local settings = require("proxy.settings")
@@ -18,8 +18,10 @@ local settings = {}
 
 local COM_QUERY, COM_RESET_CONNECTION = 3, 31
 local most = 32
+-- What a log-in sets by its character set and its capabilities.
+local initial_query = "SELECT @@character_set_client, @@collation_connection, @@sql_mode"
 
--- The server connections that are not as they were after their log-in: { signature =, names = }. Modules are shared by
+-- The server connections that are not as they were after their log-in: { signature =, initial = }. Modules are shared by
 -- all connections of a thread, as pools are.
 local servers = {}
 
@@ -71,14 +73,14 @@ function Settings:prepare(id, changes)
   if entry == nil then
     if self.signature == "" and not changes then return end
     -- To be able to give it back.
-    append(id, string.char(COM_QUERY) .. "SELECT @@character_set_client, @@collation_connection")
+    append(id, string.char(COM_QUERY) .. initial_query)
     entry = { signature = "" }
     servers[connection_key()] = entry
   end
   if entry.signature == self.signature then return end
   if entry.signature ~= "" then
     append(id, string.char(COM_RESET_CONNECTION))
-    if entry.names then append(id, string.char(COM_QUERY) .. entry.names) end
+    if entry.initial then append(id, string.char(COM_QUERY) .. entry.initial) end
   end
   entry.signature = nil
   for _, setting in ipairs(self.list) do append(id, string.char(COM_QUERY) .. setting.query) end
@@ -91,9 +93,9 @@ end
 function Settings:learn(inj)
   local result = inj.resultset
   if result.query_status == proxy.MYSQLD_PACKET_ERR then return false end
-  if inj.query:find("^.SELECT @@character_set_client") then
+  if inj.query:sub(2) == initial_query then
     for row in result.rows do
-      servers[connection_key()].names = string.format("SET NAMES %s COLLATE %s", row[1], row[2])
+      servers[connection_key()].initial = string.format("SET NAMES %s COLLATE %s, sql_mode = '%s'", row[1], row[2], row[3])
     end
   end
   return true
