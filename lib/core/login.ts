@@ -41,11 +41,11 @@ const COMPRESSION: Readonly<Record<CompressionAlgorithm, bigint>> = {
 const OWN_CAPABILITIES = Capability.CLIENT_SSL | COMPRESSION.zlib | COMPRESSION.zstd;
 
 /**
- * What a script does not expect: queries with attributes in front, result sets without their EOF packets or definitions,
- * and OK packets with more in them. Scripts were written before there was such a thing.
+ * What a script does not expect: queries with attributes in front, and result sets without their EOF packets or definitions.
+ * Scripts were written before there was such a thing.
  */
 const UNSCRIPTED = Capability.CLIENT_DEPRECATE_EOF | Capability.CLIENT_OPTIONAL_RESULTSET_METADATA |
-  Capability.CLIENT_QUERY_ATTRIBUTES | Capability.CLIENT_SESSION_TRACK | Capability.MARIADB_CLIENT_PROGRESS |
+  Capability.CLIENT_QUERY_ATTRIBUTES | Capability.MARIADB_CLIENT_PROGRESS |
   Capability.MARIADB_CLIENT_COM_MULTI | Capability.MARIADB_CLIENT_EXTENDED_METADATA |
   Capability.MARIADB_CLIENT_CACHE_METADATA | Capability.MARIADB_CLIENT_BULK_UNIT_RESULTS;
 

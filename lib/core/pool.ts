@@ -10,7 +10,7 @@ import type { ServerLink } from "./server_link.ts";
 /** What makes a difference to the client it was negotiated for; other clients must have agreed on the same. */
 const BINDING = Capability.CLIENT_FOUND_ROWS | Capability.CLIENT_LOCAL_FILES | Capability.CLIENT_IGNORE_SPACE |
   Capability.CLIENT_MULTI_RESULTS | Capability.CLIENT_PS_MULTI_RESULTS | Capability.CLIENT_MULTI_STATEMENTS |
-  Capability.CLIENT_TRANSACTIONS | Capability.CLIENT_PROTOCOL_41;
+  Capability.CLIENT_TRANSACTIONS | Capability.CLIENT_PROTOCOL_41 | Capability.CLIENT_SESSION_TRACK;
 
 /** An idle connection. */
 export interface Idle {

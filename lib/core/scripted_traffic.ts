@@ -91,6 +91,8 @@ export class ScriptedTraffic implements Traffic {
   /** The response at hand: that to a script's query, or that to the client's own command. */
   #reader: ResponseReader | undefined;
   #walker: PacketWalker | undefined;
+  /** The client's packet, while its bytes are there: what the script sends on unchanged need not be framed again. */
+  #packet: ClientPacket | undefined;
   /** The client's command, by its first byte. */
   #command: number = Command.COM_SLEEP;
   /** The client has had its answer. */
@@ -206,7 +208,12 @@ export class ScriptedTraffic implements Traffic {
     if (!this.#host.clientOpen) return;
     const { script } = this.#calls;
     if (verdict === Verdict.SEND_RESULT) return this.#answered(script.response());
-    if (verdict === Verdict.SEND_QUERY && script.queries.length > 0) return this.#nextQuery();
+    if (verdict === Verdict.SEND_QUERY && script.queries.length > 0) {
+      this.#packet = packet;
+      this.#nextQuery();
+      this.#packet = undefined;
+      return;
+    }
     script.queries.length = 0;
     this.#forward(packet);
   }
@@ -289,15 +296,21 @@ export class ScriptedTraffic implements Traffic {
       if (grammar === "authentication") {
         return this.#startChange(link, encodePacket(packet, 0));
       }
-      const renumber = this.#session.compressed() || (fragmentCount(packet.length) & 0xff) !== this.#clientNext;
+      const compressed = this.#session.compressed();
+      const renumber = compressed || (fragmentCount(packet.length) & 0xff) !== this.#clientNext;
       this.#renumbering = renumber ? new PacketRenumbering() : undefined;
-      this.#sink = query.resultsetIsNeeded ? "keep" : this.#delivered ? "drop" : "client";
-      this.#reader = new ResponseReader(query, link.tracker, link.terms?.capabilities ?? 0n, this.#session.clock);
-      this.#walker = new PacketWalker(this.#reader);
-      this.#send(link, packet, encodePacket(packet, 0));
+      const endless = grammar === "stream" || grammar === "handover";
+      this.#reader = endless
+        ? undefined
+        : new ResponseReader(query, link.tracker, link.terms?.capabilities ?? 0n, this.#session.clock);
+      this.#walker = this.#reader === undefined ? link.responses : new PacketWalker(this.#reader);
+      if (endless) this.#sink = "client";
+      else this.#sink = query.resultsetIsNeeded ? "keep" : this.#delivered ? "drop" : "client";
+      const raw = compressed || packet !== this.#packet?.payload ? undefined : this.#packet.raw;
+      this.#send(link, packet, raw ?? encodePacket(packet, 0));
       if (link.tracker.idle) continue;
       life.on(ON.turn_server);
-      this.#phase = grammar === "stream" || grammar === "handover" ? "open" : "response";
+      this.#phase = endless ? "open" : "response";
       return;
     }
   }

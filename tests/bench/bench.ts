@@ -16,7 +16,7 @@ import { idleBytes } from "./idle.ts";
 import { makeCertificates } from "./certificates.ts";
 import { hasSysbench, type LoadOptions, makeTables, sendLoad } from "./load.ts";
 import { cpuSeconds } from "./process.ts";
-import { findHaproxy, findRouter, openWay, type WayName } from "./way.ts";
+import { findHaproxy, findRouter, isScriptWay, openWay, type WayName } from "./way.ts";
 
 const HELP = `Usage: deno task bench [OPTION...]
 
@@ -27,6 +27,7 @@ const HELP = `Usage: deno task bench [OPTION...]
   --ways=NAME,NAME     direct, HAProxy, Router, ours: only these
   --tls                TLS on both sides; HAProxy cannot, MySQL Router can
   --server=KIND        mariadb or mysql (mariadb if it is there)
+  --script=FILE        the proxy with this Lua script as a further way; may be repeated
   --proxy-arg=OPTION   a further option of the proxy; may be repeated
 `;
 
@@ -65,11 +66,15 @@ function words(value: unknown): string[] {
   return (Array.isArray(value) ? value : [value]).flatMap((word) => typeof word === "string" ? word.split(",") : []);
 }
 
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
 function readSettings(args: readonly string[]): Settings | undefined {
   const options: Readonly<Record<string, unknown>> = parseArgs([...args], {
     boolean: ["help", "tls"],
-    string: ["rounds", "seconds", "threads", "connections", "ways", "server", "proxy-arg"],
-    collect: ["proxy-arg"],
+    string: ["rounds", "seconds", "threads", "connections", "ways", "server", "script", "proxy-arg"],
+    collect: ["script", "proxy-arg"],
     default: { rounds: "3", seconds: "5", threads: "8,64", connections: "2000", ways: "direct,HAProxy,Router,ours" },
     unknown: (name: string) => {
       throw new Error(`Unknown option "${name}": see --help`);
@@ -83,9 +88,12 @@ function readSettings(args: readonly string[]): Settings | undefined {
     seconds: count(options.seconds, "seconds"),
     threads: words(options.threads).map((word) => count(word, "threads")),
     connections: count(options.connections, "connections"),
-    ways: known.filter((name) => wanted.includes(name.toLowerCase())),
+    ways: [
+      ...known.filter((name) => wanted.includes(name.toLowerCase())),
+      ...texts(options.script).map((script): WayName => `script:${script}`),
+    ],
     server: options.server === "mysql" || whyMissing("mariadb") !== undefined ? "mysql" : "mariadb",
-    proxyArgs: Array.isArray(options["proxy-arg"]) ? options["proxy-arg"].map(String) : [],
+    proxyArgs: texts(options["proxy-arg"]),
     tls: options.tls === true,
   };
 }
@@ -114,12 +122,15 @@ function ratio(
 }
 
 function row(...cells: string[]): string {
-  return cells.map((cell, index) => index < 2 ? cell.padEnd(9) : cell.padStart(13)).join("").trimEnd();
+  return cells.map((cell, index) => index === 0 ? cell.padEnd(9) : index === 1 ? cell.padEnd(17) : cell.padStart(13))
+    .join("").trimEnd();
 }
 
 function report(samples: readonly Sample[], { threads, ways, tls }: Settings): void {
   const peer: WayName = tls ? "Router" : "HAProxy";
-  print(row("clients", "way", "queries/s", "of direct", `of ${peer}`, "CPU s/100k", `of ${peer}`));
+  const scripted = ways.some(isScriptWay);
+  const ours = scripted ? ["of ours"] : [];
+  print(row("clients", "way", "queries/s", "of direct", `of ${peer}`, ...ours, "CPU s/100k", `of ${peer}`, ...ours));
   for (const clients of threads) {
     const those = samples.filter((sample) => sample.threads === clients);
     for (const way of ways) {
@@ -128,12 +139,14 @@ function report(samples: readonly Sample[], { threads, ways, tls }: Settings): v
       const cpu = own.flatMap((sample) => sample.cpu === undefined ? [] : [sample.cpu]);
       print(row(
         `${clients}`,
-        way,
+        way.split("/").at(-1)!,
         Math.round(median(own.map(({ perSecond }) => perSecond))).toLocaleString("en"),
         ratio(those, "direct", way, ({ perSecond }) => perSecond),
         ratio(those, peer, way, ({ perSecond }) => perSecond),
+        ...(scripted ? [ratio(those, "ours", way, ({ perSecond }) => perSecond)] : []),
         cpu.length === 0 ? "" : median(cpu).toFixed(2),
         ratio(those, peer, way, (sample) => sample.cpu),
+        ...(scripted ? [ratio(those, "ours", way, (sample) => sample.cpu)] : []),
       ));
     }
   }
@@ -164,7 +177,7 @@ async function measure(port: number, settings: Settings, load: LoadOptions): Pro
 async function measureIdle(port: number, settings: Settings, sysbench: boolean): Promise<void> {
   if (settings.connections === 0) return;
   for (const name of settings.ways) {
-    if (name === "direct" || name === "Router") continue;
+    if (name === "direct" || name === "Router" || isScriptWay(name)) continue;
     const way = await openWay(name, port, { proxyArgs: settings.proxyArgs, tls: undefined });
     try {
       const bytes = await idleBytes(way, settings.connections, sysbench);
@@ -182,13 +195,11 @@ async function main(): Promise<void> {
   if (haproxy === undefined) print("HAProxy is not installed: it is left out");
   const router = findRouter();
   if (wanted.tls && router === undefined) print("MySQL Router is not installed: it is left out");
-  const can: Readonly<Record<WayName, boolean>> = {
-    direct: true,
-    HAProxy: haproxy !== undefined && !wanted.tls,
-    Router: router !== undefined && wanted.tls,
-    ours: true,
-  };
-  const settings = { ...wanted, ways: wanted.ways.filter((name) => can[name]) };
+  const cannot: readonly WayName[] = [
+    ...(haproxy === undefined || wanted.tls ? ["HAProxy" as const] : []),
+    ...(router === undefined || !wanted.tls ? ["Router" as const] : []),
+  ];
+  const settings = { ...wanted, ways: wanted.ways.filter((name) => !cannot.includes(name)) };
   const sysbench = await hasSysbench();
   if (!sysbench && wanted.tls) throw new Error("Measuring TLS takes sysbench, which is not installed");
   if (!sysbench) print("sysbench is not installed: a slower client of ours makes the load");

@@ -9,7 +9,15 @@ import { freePort, isListening, until } from "../servers/port.ts";
 import { Proxy } from "../servers/proxy.ts";
 
 /** The names of the ways, in the order in which they are run and reported. */
-export type WayName = "direct" | "HAProxy" | "Router" | "ours";
+export type WayName = "direct" | "HAProxy" | "Router" | "ours" | ScriptWay;
+
+/** The proxy with a script: its path or name behind `script:`. */
+export type ScriptWay = `script:${string}`;
+
+/** Whether a way is the proxy with a script. */
+export function isScriptWay(name: WayName): name is ScriptWay {
+  return name.startsWith("script:");
+}
 
 /** A way that is open: a port to connect to and the process in between, if there is one. */
 export interface Way {
@@ -122,6 +130,10 @@ export interface WayOptions {
 
 /** Opens a way to the server on port `server`, with a fresh process in between. */
 export async function openWay(name: WayName, server: number, { proxyArgs, tls }: WayOptions): Promise<Way> {
+  if (isScriptWay(name)) {
+    const script = `--proxy-lua-script=${name.slice("script:".length)}`;
+    return { ...await openProxy(server, [script, ...proxyArgs], tls), name };
+  }
   switch (name) {
     case "direct":
       return { name, port: server, pid: undefined, close: () => Promise.resolve() };
@@ -129,12 +141,15 @@ export async function openWay(name: WayName, server: number, { proxyArgs, tls }:
       return await openHaproxy(findHaproxy() ?? "haproxy", server);
     case "Router":
       return await openRouter(findRouter() ?? ["mysqlrouter"], server, tls);
-    case "ours": {
-      const mode = tls === undefined ? "disabled" : "required";
-      const cert = tls === undefined ? [] : [`--ssl-cert=${tls}/server-cert.pem`, `--ssl-key=${tls}/server-key.pem`];
-      const args = [`--ssl-mode=${mode}`, `--backend-ssl-mode=${mode}`, ...cert, ...proxyArgs];
-      const proxy = await Proxy.start({ backends: [`127.0.0.1:${server}`], args });
-      return { name, port: proxy.port, pid: proxy.pid, close: () => proxy.kill() };
-    }
+    case "ours":
+      return await openProxy(server, proxyArgs, tls);
   }
+}
+
+async function openProxy(server: number, proxyArgs: readonly string[], tls: string | undefined): Promise<Way> {
+  const mode = tls === undefined ? "disabled" : "required";
+  const cert = tls === undefined ? [] : [`--ssl-cert=${tls}/server-cert.pem`, `--ssl-key=${tls}/server-key.pem`];
+  const args = [`--ssl-mode=${mode}`, `--backend-ssl-mode=${mode}`, ...cert, ...proxyArgs];
+  const proxy = await Proxy.start({ backends: [`127.0.0.1:${server}`], args });
+  return { name: "ours", port: proxy.port, pid: proxy.pid, close: () => proxy.kill() };
 }

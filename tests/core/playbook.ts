@@ -6,9 +6,10 @@
 import { type BackendEntry, Backends, BackendType } from "../../lib/core/backends.ts";
 import type { Effects, ParkedSocket, Side } from "../../lib/core/effects.ts";
 import type { LoginPolicy } from "../../lib/core/login_policy.ts";
-import { Session } from "../../lib/core/session.ts";
+import { type Scripting, Session } from "../../lib/core/session.ts";
 import {
   Capability,
+  crc32c,
   encodeHandshake,
   encodeHandshakeResponse,
   encodePacket,
@@ -52,9 +53,14 @@ export class Playbook implements Effects {
   now = 1000;
   #effects: Effect[] = [];
 
-  constructor(entries: readonly BackendEntry[] = ONE_BACKEND, policy: LoginPolicy = PLAIN, socket = false) {
+  constructor(
+    entries: readonly BackendEntry[] = ONE_BACKEND,
+    policy: LoginPolicy = PLAIN,
+    socket = false,
+    scripting?: Scripting,
+  ) {
     this.backends = new Backends(Backends.allocate(entries));
-    this.session = new Session(this.backends, this, policy, socket);
+    this.session = new Session(this.backends, this, policy, socket, scripting);
   }
 
   /** The effects since the last call. */
@@ -131,7 +137,9 @@ export class Playbook implements Effects {
   }
 }
 
+/** Bytes as digits; of very many only how many they are and a checksum. */
 export function hex(bytes: Uint8Array): string {
+  if (bytes.length > 8 << 20) return `${bytes.length} bytes, ${crc32c(bytes)}`;
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

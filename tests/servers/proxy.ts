@@ -72,6 +72,10 @@ export class Proxy {
         `--data-dir=${await dataFolder()}`,
         ...options.backends.map((backend) => `--proxy-backend-addresses=${backend}`),
         ...(options.args ?? []),
+        // The same clients can be tried with a script in between.
+        ...(Deno.env.get("MYSQL_PROXY_TEST_SCRIPT")
+          ? [`--proxy-lua-script=${Deno.env.get("MYSQL_PROXY_TEST_SCRIPT")}`]
+          : []),
       ],
       cwd: PROJECT,
       stdin: "null",

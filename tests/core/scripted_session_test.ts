@@ -1,0 +1,702 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import fc from "fast-check";
+import type { Side } from "../../lib/core/effects.ts";
+import { Pool } from "../../lib/core/pool.ts";
+import {
+  Capability,
+  Command,
+  concat,
+  encodeErr,
+  encodeHandshake,
+  encodePacket,
+  encodePackets,
+  MAX_PAYLOAD,
+  parseHandshake,
+  parseHandshakeResponse,
+} from "../../lib/protocol/mod.ts";
+import { type Decision, Verdict } from "../../lib/script/mod.ts";
+import {
+  CAPABILITIES,
+  command,
+  type Effect,
+  errorIn,
+  greeting,
+  hex,
+  login,
+  OK,
+  OK_LOGIN,
+  packet,
+  Playbook,
+  TWO_BACKENDS,
+  unhex,
+} from "./playbook.ts";
+import { FakeScript, scripted } from "./scripted_playbook.ts";
+
+const SELECT = Uint8Array.of(Command.COM_QUERY, ...new TextEncoder().encode("SELECT 1"));
+const QUERY = encodePacket(SELECT, 0);
+const OTHER = Uint8Array.of(Command.COM_QUERY, ...new TextEncoder().encode("SELECT 2"));
+const COLUMN = "03646566000000013100" + "0c3f0002000000088100000000";
+const RESULT = concat(
+  packet("01", 1),
+  packet(COLUMN, 2),
+  packet("fe00000200", 3),
+  packet("0131", 4),
+  packet("fe01002200", 5),
+);
+const OK_PAYLOAD = unhex("00000002000000");
+const DENIED = encodeErr({ errorNumber: 1045, sqlState: "28000", message: "no" });
+
+function sent(to: Side, ...parts: Uint8Array[]): Effect {
+  return { to, bytes: hex(concat(...parts)) };
+}
+
+function loggedIn(script: FakeScript, entries?: typeof TWO_BACKENDS, pool?: Pool): Playbook {
+  const book = scripted(script, entries, pool).logIn();
+  script.calls.length = 0;
+  return book;
+}
+
+/** A hook that waits until it is told what to decide. */
+function waiting(): { readonly decision: Promise<Verdict>; readonly decide: (verdict: Verdict) => Promise<void> } {
+  const { promise, resolve } = Promise.withResolvers<Verdict>();
+  const decide = async (verdict: Verdict) => {
+    resolve(verdict);
+    await promise;
+    await Promise.resolve();
+  };
+  return { decision: promise, decide };
+}
+
+Deno.test("Session calls the hooks of a script in their order", () => {
+  const script = new FakeScript();
+  const book = scripted(script).logIn();
+  book.say("client", QUERY).say("server", RESULT);
+  book.session.closed("client", book.now);
+  assertEquals(script.calls, [
+    "connect_server",
+    "read_handshake",
+    "read_auth",
+    "read_auth_result",
+    "read_query",
+    "disconnect_client",
+  ]);
+});
+
+Deno.test("Session lets bytes pass unchanged where a script decides nothing", () => {
+  const book = loggedIn(new FakeScript());
+  book.say("client", QUERY).say("server", RESULT);
+  assertEquals(book.take(), [sent("server", QUERY), sent("client", RESULT)]);
+  assertEquals(book.session.idle, true);
+});
+
+Deno.test("Session hides from both sides what scripts do not understand", () => {
+  const modern = CAPABILITIES | Capability.CLIENT_DEPRECATE_EOF | Capability.CLIENT_QUERY_ATTRIBUTES |
+    Capability.CLIENT_OPTIONAL_RESULTSET_METADATA;
+  const book = scripted(new FakeScript());
+  book.session.open(book.now);
+  book.session.connected(book.now);
+  book.take();
+  book.say("server", greeting(modern));
+  const [offer] = book.take();
+  assertEquals(
+    parseHandshake(unhex("bytes" in offer! && "to" in offer ? offer.bytes : "").subarray(4)).capabilities,
+    CAPABILITIES,
+  );
+  book.say("client", login(modern));
+  const [answer] = book.take();
+  const response = parseHandshakeResponse(unhex("to" in answer! ? answer.bytes : "").subarray(4));
+  assertEquals(response.capabilities, CAPABILITIES);
+});
+
+Deno.test("Session sends the script's queries one after the other and gives the client the first result that passes", () => {
+  const script = new FakeScript();
+  script.onQuery = (packet) => {
+    script.append(1, OTHER, true);
+    script.append(2, packet, true);
+    return Verdict.SEND_QUERY;
+  };
+  script.onResult = ({ query }) => query.id === 1 ? Verdict.IGNORE_RESULT : Verdict.NONE;
+  const book = loggedIn(script);
+  book.say("client", QUERY);
+  assertEquals(book.take(), [sent("server", encodePacket(OTHER, 0))]);
+  book.say("server", RESULT, 7);
+  assertEquals(book.take(), [sent("server", QUERY)]);
+  book.say("server", RESULT);
+  assertEquals(book.take(), [sent("client", RESULT)]);
+  const [first] = script.results;
+  assertEquals(first?.rowCount, 1);
+  assertEquals(first?.bytes, 6);
+  assertEquals(first?.warnings, 1);
+  assertEquals(first?.serverStatus, 0x22);
+  assertEquals(first?.status, 0);
+  assertEquals(first?.affectedRows, undefined);
+  assertEquals(first?.queryTime, 5000);
+  assertEquals(first?.packets?.map(hex), ["01", COLUMN, "fe00000200", "0131", "fe01002200"]);
+  assertEquals(book.session.idle, true);
+});
+
+Deno.test("Session streams a result that no script needs, and tells of it all the same", () => {
+  const script = new FakeScript();
+  script.onQuery = (packet) => {
+    script.append(1, packet);
+    return Verdict.SEND_QUERY;
+  };
+  const book = loggedIn(script);
+  book.say("client", QUERY).say("server", RESULT.subarray(0, 20));
+  assertEquals(book.take(), [sent("server", QUERY), sent("client", RESULT.subarray(0, 20))]);
+  book.say("server", RESULT.subarray(20));
+  assertEquals(book.take(), [sent("client", RESULT.subarray(20))]);
+  assertEquals(script.results.map(({ rowCount, packets }) => [rowCount, packets]), [[1, undefined]]);
+});
+
+Deno.test("Session answers in the server's place", () => {
+  const script = new FakeScript();
+  script.onQuery = () => Verdict.SEND_RESULT;
+  script.answer = [OK_PAYLOAD];
+  const book = loggedIn(script);
+  book.say("client", QUERY).say("client", QUERY);
+  assertEquals(book.take(), [sent("client", OK, OK)]);
+  assertEquals(book.session.idle, true);
+});
+
+Deno.test("Session runs queries that are queued behind an answer, and drops their results", () => {
+  const script = new FakeScript();
+  script.onQuery = () => {
+    script.append(1, OTHER);
+    return Verdict.SEND_RESULT;
+  };
+  script.answer = [OK_PAYLOAD];
+  const book = loggedIn(script);
+  book.say("client", QUERY);
+  assertEquals(book.take(), [sent("client", OK), sent("server", encodePacket(OTHER, 0))]);
+  book.say("server", RESULT);
+  assertEquals(book.take(), []);
+  assertEquals(book.session.idle, true);
+});
+
+Deno.test("Session replaces a result", () => {
+  const script = new FakeScript();
+  script.onQuery = (packet) => {
+    script.append(1, packet, true);
+    return Verdict.SEND_QUERY;
+  };
+  script.onResult = () => Verdict.SEND_RESULT;
+  script.answer = [OK_PAYLOAD];
+  const book = loggedIn(script);
+  book.say("client", QUERY).say("server", RESULT);
+  assertEquals(book.take(), [sent("server", QUERY), sent("client", OK)]);
+});
+
+Deno.test("Session numbers results anew where the script's query has another length than the client's", () => {
+  const script = new FakeScript();
+  script.onQuery = () => {
+    script.append(1, OTHER);
+    return Verdict.SEND_QUERY;
+  };
+  const book = loggedIn(script);
+  const long = new Uint8Array(MAX_PAYLOAD + 1).fill(0x20);
+  long[0] = Command.COM_QUERY;
+  book.say("client", encodePacket(long, 0));
+  assertEquals(book.take(), [sent("server", encodePacket(OTHER, 0))]);
+  book.say("server", RESULT, 9);
+  const numbers = (bytes: string) => [...packetNumbers(unhex(bytes))];
+  const [effect] = book.take();
+  assertEquals(numbers(effect !== undefined && "to" in effect ? effect.bytes : ""), [2, 3, 4, 5, 6]);
+});
+
+function* packetNumbers(bytes: Uint8Array): Generator<number> {
+  for (let at = 0; at < bytes.length; at += 4 + (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16)) {
+    yield bytes[at + 3]!;
+  }
+}
+
+Deno.test("Session hands a command of more than 16 MB to the script as one", () => {
+  const script = new FakeScript();
+  let length = 0;
+  script.onQuery = (packet) => {
+    length = packet.length;
+    return Verdict.NONE;
+  };
+  const book = loggedIn(script);
+  const long = new Uint8Array(2 * MAX_PAYLOAD).fill(0x20);
+  long[0] = Command.COM_QUERY;
+  const bytes = encodePacket(long, 0);
+  book.say("client", bytes, 1 << 20);
+  assertEquals(length, long.length);
+  const effects = book.take();
+  assertEquals(effects.length, 1);
+  assertEquals(effects, [sent("server", bytes)]);
+});
+
+Deno.test("Session joins rows of more than 16 MB for the script and sends them on as they came", () => {
+  const script = new FakeScript();
+  script.onQuery = (packet) => {
+    script.append(1, packet, true);
+    return Verdict.SEND_QUERY;
+  };
+  const book = loggedIn(script);
+  book.say("client", QUERY);
+  book.take();
+  const row = new Uint8Array(MAX_PAYLOAD + 100).fill(0xfe);
+  row.set(unhex("fd5b0000"), 0);
+  row[0] = 0xfe;
+  const bytes = encodePackets([unhex("01"), unhex(COLUMN), unhex("fe00000200"), row, unhex("fe00000200")], 1);
+  book.say("server", bytes.subarray(0, 100)).say("server", bytes.subarray(100));
+  assertEquals(script.results[0]?.packets?.map(({ length }) => length), [1, unhex(COLUMN).length, 5, row.length, 5]);
+  assertEquals(script.results[0]?.rowCount, 1);
+  assertEquals(script.results[0]?.bytes, row.length + 8);
+  assertEquals(book.take(), [{ to: "client", bytes: hex(bytes.subarray(0, 100)) + hex(bytes.subarray(100)) }]);
+});
+
+Deno.test("Session gives an ERR to the client of a script that ignores every result", () => {
+  const script = new FakeScript();
+  script.onQuery = (packet) => {
+    script.append(1, packet, true);
+    return Verdict.SEND_QUERY;
+  };
+  script.onResult = () => Verdict.IGNORE_RESULT;
+  const book = loggedIn(script);
+  book.say("client", QUERY).say("server", RESULT);
+  const error = errorIn(book.take().at(-1));
+  assertEquals(error.sequenceId, 1);
+  assertStringIncludes(error.message, "ignored every result");
+  assertEquals(book.session.idle, true);
+});
+
+Deno.test("Session gives a client one result for a command, whatever the script does", () => {
+  for (const second of [Verdict.NONE, Verdict.SEND_RESULT, Verdict.IGNORE_RESULT]) {
+    const script = new FakeScript();
+    script.answer = [OK_PAYLOAD];
+    script.onQuery = (packet) => {
+      script.append(1, packet, true);
+      script.append(2, packet, true);
+      script.append(3, packet);
+      return Verdict.SEND_QUERY;
+    };
+    script.onResult = ({ query }) => query.id === 1 ? Verdict.NONE : second;
+    const book = loggedIn(script);
+    book.say("client", QUERY).say("server", RESULT).say("server", RESULT).say("server", RESULT);
+    const toClient = book.take().filter((effect) => "to" in effect && effect.to === "client");
+    assertEquals(toClient, [sent("client", RESULT)]);
+    assertEquals(book.session.idle, true);
+  }
+});
+
+Deno.test("Session does not let a script replace what the client has already", () => {
+  const script = new FakeScript();
+  script.answer = [OK_PAYLOAD];
+  script.onQuery = (packet) => {
+    script.append(1, packet);
+    return Verdict.SEND_QUERY;
+  };
+  script.onResult = () => Verdict.SEND_RESULT;
+  const book = loggedIn(script);
+  book.say("client", QUERY).say("server", RESULT);
+  assertEquals(book.take().at(-1), sent("client", RESULT));
+  assertStringIncludes(book.reports.join(), "resultset_is_needed");
+});
+
+Deno.test("Session goes on with the queue behind a query that has no response", () => {
+  const script = new FakeScript();
+  const close = Uint8Array.of(Command.COM_STMT_CLOSE, 1, 0, 0, 0);
+  script.onQuery = (packet) => {
+    script.append(1, close);
+    script.append(2, packet);
+    return Verdict.SEND_QUERY;
+  };
+  const book = loggedIn(script);
+  book.say("client", QUERY);
+  assertEquals(book.take(), [sent("server", encodePacket(close, 0), QUERY)]);
+  book.say("server", RESULT);
+  assertEquals(book.take(), [sent("client", RESULT)]);
+});
+
+Deno.test("Session lets the stream of a replica pass, also where the script has queued the command", () => {
+  for (const queued of [false, true]) {
+    const script = new FakeScript();
+    const dump = Uint8Array.of(Command.COM_BINLOG_DUMP, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0);
+    script.onQuery = (packet) => {
+      if (queued) script.append(1, packet, true);
+      return queued ? Verdict.SEND_QUERY : Verdict.NONE;
+    };
+    const book = loggedIn(script);
+    book.say("client", encodePacket(dump, 0));
+    assertEquals(book.take(), [sent("server", encodePacket(dump, 0))]);
+    const event = packet("00aabbcc", 1);
+    book.say("server", event);
+    assertEquals(book.take(), [sent("client", event)]);
+    book.say("client", packet("ef01", 0));
+    assertEquals(book.take(), [sent("server", packet("ef01", 0))]);
+    book.say("server", packet("fe00000200", 2));
+    assertEquals(book.take(), [sent("client", packet("fe00000200", 2))]);
+    assertEquals(book.session.idle, true);
+  }
+});
+
+Deno.test("Session keeps commands that come too early, and answers them in their order", () => {
+  const script = new FakeScript();
+  const book = loggedIn(script);
+  book.say("client", concat(QUERY, encodePacket(OTHER, 0)));
+  assertEquals(book.take(), [sent("server", QUERY)]);
+  book.say("client", command(Command.COM_PING));
+  book.say("server", RESULT);
+  assertEquals(book.take(), [sent("client", RESULT), sent("server", encodePacket(OTHER, 0))]);
+  book.say("server", RESULT).say("server", OK);
+  assertEquals(book.take(), [sent("client", RESULT), sent("server", command(Command.COM_PING)), sent("client", OK)]);
+});
+
+Deno.test("Session lets everything wait for a hook that waits", async () => {
+  const script = new FakeScript();
+  const hook = waiting();
+  script.onQuery = (): Decision => script.calls.length === 1 ? hook.decision : Verdict.NONE;
+  const book = loggedIn(script);
+  book.say("client", QUERY).say("client", encodePacket(OTHER, 0));
+  assertEquals(book.take(), []);
+  assertEquals(book.session.waiting, true);
+  await hook.decide(Verdict.NONE);
+  assertEquals(book.take(), [sent("server", QUERY)]);
+  book.say("server", RESULT);
+  assertEquals(book.take(), [sent("client", RESULT), sent("server", encodePacket(OTHER, 0))]);
+});
+
+Deno.test("Session stops reading a client that says too much while it has to wait", () => {
+  const script = new FakeScript();
+  script.onQuery = () => waiting().decision;
+  const book = loggedIn(script);
+  book.say("client", QUERY).say("client", new Uint8Array(300_000));
+  assertEquals(book.take(), [{ hold: true }]);
+  const other = loggedIn(new FakeScript());
+  other.say("client", QUERY).say("client", new Uint8Array(300_000));
+  assertEquals(other.take(), [sent("server", QUERY), { hold: true }]);
+});
+
+Deno.test("Session gives up a hook that waits when the client goes away", async () => {
+  const script = new FakeScript();
+  const hook = waiting();
+  script.onQuery = () => hook.decision;
+  const book = loggedIn(script);
+  book.say("client", QUERY);
+  book.session.closed("client", book.now);
+  assertEquals(script.calls, ["read_query", "cancel", "disconnect_client"]);
+  book.take();
+  await hook.decide(Verdict.NONE);
+  assertEquals(book.take(), []);
+});
+
+Deno.test("Session hears of a server that closes while a hook waits when it is over", async () => {
+  const script = new FakeScript();
+  const hook = waiting();
+  script.onQuery = () => hook.decision;
+  const book = loggedIn(script);
+  book.say("client", QUERY);
+  book.session.closed("server", book.now);
+  assertEquals(book.take(), []);
+  await hook.decide(Verdict.NONE);
+  const effects = book.take();
+  assertEquals(errorIn(effects.find((effect) => "to" in effect && effect.to === "client")).errorNumber, 2013);
+});
+
+Deno.test("Session passes a request for a file on, although the script wanted the result", () => {
+  const script = new FakeScript();
+  script.onQuery = (packet) => {
+    script.append(1, packet, true);
+    return Verdict.SEND_QUERY;
+  };
+  script.onResult = () => Verdict.IGNORE_RESULT;
+  const book = loggedIn(script);
+  book.say("client", QUERY);
+  book.take();
+  const request = packet("fb2f746d702f78", 1);
+  book.say("server", request);
+  assertEquals(book.take(), [sent("client", request)]);
+  const [data, end] = [packet("6162", 2), packet("", 3)];
+  book.say("client", concat(data, end));
+  assertEquals(book.take(), [sent("server", data, end)]);
+  const verdict = packet("00030002000000", 4);
+  book.say("server", verdict);
+  assertEquals(book.take(), [sent("client", verdict)]);
+  assertEquals(script.results[0]?.affectedRows, 3);
+  assertEquals(book.session.idle, true);
+});
+
+Deno.test("Session sends no file to a server that asks for one in a query that the client does not know of", () => {
+  const script = new FakeScript();
+  script.answer = [OK_PAYLOAD];
+  script.onQuery = () => {
+    script.append(1, OTHER, true);
+    return Verdict.SEND_RESULT;
+  };
+  const book = loggedIn(script);
+  book.say("client", QUERY);
+  book.take();
+  book.say("server", packet("fb2f746d702f78", 1));
+  assertEquals(book.take(), [sent("server", packet("", 2))]);
+  book.say("server", packet("00000002000000", 3));
+  assertEquals(book.session.idle, true);
+});
+
+// --- logging in
+
+Deno.test("Session refuses a client by connect_server", () => {
+  const script = new FakeScript();
+  script.onConnect = () => Verdict.SEND_RESULT;
+  script.answer = [DENIED];
+  const book = scripted(script);
+  book.session.open(book.now);
+  assertEquals(book.take(), [sent("client", encodePacket(DENIED, 0)), { close: "client" }]);
+  assertEquals(script.calls, ["connect_server", "disconnect_client"]);
+});
+
+Deno.test("Session is a server by itself where a script greets", () => {
+  const script = new FakeScript();
+  const own = encodeHandshake({
+    serverVersion: "5.1.0-mock",
+    connectionId: 1,
+    authData: new Uint8Array(20).fill(1),
+    capabilities: CAPABILITIES,
+    charset: 8,
+    status: 2,
+    authPluginName: "mysql_native_password",
+  });
+  script.onConnect = () => Verdict.SEND_RESULT;
+  script.onQuery = () => Verdict.SEND_RESULT;
+  script.answer = [own];
+  const book = scripted(script);
+  book.session.open(book.now);
+  assertEquals(book.take(), [sent("client", encodePacket(own, 0))]);
+  book.say("client", login());
+  assertEquals(book.take(), [sent("client", OK_LOGIN)]);
+  script.answer = [OK_PAYLOAD];
+  book.say("client", QUERY);
+  assertEquals(book.take(), [sent("client", OK)]);
+  book.say("client", command(Command.COM_QUIT));
+  assertEquals(book.take(), [{ close: "client" }]);
+});
+
+Deno.test("Session says that there is no server for a command that a script lets pass without one", () => {
+  const script = new FakeScript();
+  script.onConnect = () => Verdict.SEND_RESULT;
+  script.answer = [greeting().slice(4)];
+  const book = scripted(script);
+  book.session.open(book.now);
+  book.say("client", login());
+  book.take();
+  book.say("client", QUERY);
+  const [error, close] = book.take();
+  assertEquals(errorIn(error).errorNumber, 1105);
+  assertStringIncludes(errorIn(error).message, "no backend is attached");
+  assertEquals(close, { close: "client" });
+});
+
+Deno.test("Session closes after an ERR of a script at every step of the login", () => {
+  for (const step of ["onHandshake", "onAuth", "onAuthResult"] as const) {
+    const script = new FakeScript();
+    script[step] = () => Verdict.SEND_RESULT;
+    script.answer = [DENIED];
+    const book = scripted(script);
+    book.session.open(book.now);
+    book.session.connected(book.now);
+    book.say("server", greeting()).say("client", login());
+    if (step === "onAuthResult") book.say("server", OK_LOGIN);
+    const effects = book.take();
+    const closes = effects.filter((effect) => "close" in effect);
+    assertEquals(closes, [{ close: "client" }, { close: "server" }], step);
+    book.say("client", QUERY);
+    assertEquals(book.take(), [], step);
+  }
+});
+
+Deno.test("Session lets a client in without the server, which it leaves then", () => {
+  const script = new FakeScript();
+  script.onAuth = () => Verdict.SEND_RESULT;
+  script.answer = [OK_PAYLOAD];
+  const book = scripted(script);
+  book.session.open(book.now);
+  book.session.connected(book.now);
+  book.say("server", greeting());
+  book.take();
+  book.say("client", login());
+  assertEquals(book.take(), [sent("client", OK_LOGIN), { drop: true }]);
+  assertEquals(book.backends.connectedClients(0), 0);
+});
+
+Deno.test("Session sends the server the login packet of a script", () => {
+  const script = new FakeScript();
+  const other = login(CAPABILITIES).slice(4);
+  other.set(new TextEncoder().encode("bob"), 32);
+  script.onAuth = () => {
+    script.append(1, other);
+    return Verdict.SEND_QUERY;
+  };
+  const book = scripted(script);
+  book.session.open(book.now);
+  book.session.connected(book.now);
+  book.say("server", greeting()).say("client", login());
+  assertEquals(book.take().at(-1), sent("server", encodePacket(other, 1)));
+});
+
+Deno.test("Session refuses a login packet for a server that is not there", () => {
+  const script = new FakeScript();
+  script.onConnect = () => Verdict.SEND_RESULT;
+  script.onAuth = () => {
+    script.append(1, login().slice(4));
+    return Verdict.SEND_QUERY;
+  };
+  script.answer = [greeting().slice(4)];
+  const book = scripted(script);
+  book.session.open(book.now);
+  book.take();
+  book.say("client", login());
+  assertStringIncludes(errorIn(book.take()[0]).message, "no server");
+});
+
+Deno.test("Session connects to the backend that a script chooses, unless it is down", () => {
+  const script = new FakeScript();
+  const book = scripted(script, TWO_BACKENDS);
+  script.onConnect = () => {
+    book.session.backendNdx = 2;
+    return Verdict.NONE;
+  };
+  book.session.open(book.now);
+  assertEquals(book.take(), [{ connect: 1 }]);
+  book.session.connectFailed("refused", book.now);
+  assertEquals(book.take(), [{ drop: true }, { backend: 1, up: false }, { connect: 0 }]);
+  assertEquals(script.calls, ["connect_server", "connect_server"]);
+});
+
+// --- the pool
+
+/** A client whose connection is parked as soon as it is logged in. */
+function parked(pool: Pool): Playbook {
+  const script = new FakeScript();
+  const book = scripted(script, undefined, pool);
+  script.onAuthResult = () => {
+    book.session.backendNdx = 0;
+    return Verdict.NONE;
+  };
+  book.logIn();
+  return book;
+}
+
+Deno.test("Session parks its server, and takes it for the next command", () => {
+  const pool = new Pool();
+  const script = new FakeScript();
+  const book = scripted(script, undefined, pool);
+  script.onAuthResult = () => {
+    book.session.backendNdx = 0;
+    return Verdict.NONE;
+  };
+  book.session.open(book.now);
+  book.session.connected(book.now);
+  book.say("server", greeting()).say("client", login());
+  book.take();
+  book.say("server", OK_LOGIN);
+  assertEquals(book.take(), [{ park: true }, sent("client", OK_LOGIN)]);
+  assertEquals([pool.idleOf(0, "ada"), book.backends.connectedClients(0), book.session.backendNdx], [1, 0, 0]);
+  assertEquals(book.session.idle, true);
+  script.onQuery = () => {
+    book.session.backendNdx = 1;
+    return Verdict.NONE;
+  };
+  book.say("client", QUERY).say("server", RESULT);
+  assertEquals(book.take(), [{ adopt: true }, sent("server", QUERY), sent("client", RESULT)]);
+  assertEquals([pool.idleOf(0, "ada"), book.backends.connectedClients(0), book.session.backendNdx], [0, 1, 1]);
+});
+
+Deno.test("Session gives a pooled connection to another client of the same user only", () => {
+  const pool = new Pool();
+  parked(pool);
+  const script = new FakeScript();
+  const book = loggedIn(script, undefined, pool);
+  assertEquals(pool.take(0, "eve", CAPABILITIES), undefined);
+  book.session.backendNdx = 1;
+  assertEquals(book.take(), [{ park: true }, { adopt: true }]);
+  assertEquals(pool.idleOf(0, "ada"), 1);
+});
+
+Deno.test("Session does not pool a connection with an open transaction", () => {
+  const pool = new Pool();
+  const script = new FakeScript();
+  const book = loggedIn(script, undefined, pool);
+  book.say("client", QUERY).say("server", packet("00000003000000", 1));
+  book.take();
+  book.session.backendNdx = 0;
+  assertEquals(book.take(), [{ drop: true }]);
+  assertEquals([pool.count(0), book.backends.connectedClients(0)], [0, 0]);
+});
+
+Deno.test("Session gives a new client a pooled connection, for which it has to prove who it is", () => {
+  const pool = new Pool();
+  parked(pool);
+  const script = new FakeScript();
+  const book = scripted(script, undefined, pool);
+  script.onConnect = () => {
+    book.session.backendNdx = 1;
+    return Verdict.IGNORE_RESULT;
+  };
+  book.session.open(book.now);
+  const [adopt, offer] = book.take();
+  assertEquals(adopt, { adopt: true });
+  const { authData, connectionId } = parseHandshake(unhex("to" in offer! ? offer.bytes : "").subarray(4));
+  assertEquals([authData, connectionId], [new Uint8Array(20).fill(0x41), 42]);
+  book.say("client", login());
+  const [change] = book.take();
+  const bytes = unhex("to" in change! ? change.bytes : "");
+  assertEquals([bytes[3], bytes[4]], [0, Command.COM_CHANGE_USER]);
+  book.say("server", packet("00000002000000", 1));
+  assertEquals(book.take(), [sent("client", OK_LOGIN)]);
+  book.say("client", QUERY).say("server", RESULT);
+  assertEquals(book.take(), [sent("server", QUERY), sent("client", RESULT)]);
+  assertEquals(script.calls, ["connect_server", "read_auth", "read_auth_result", "read_query"]);
+});
+
+Deno.test("Session puts a pooled connection back that connect_server took and did not want", () => {
+  const pool = new Pool();
+  parked(pool);
+  const script = new FakeScript();
+  const book = scripted(script, undefined, pool);
+  script.onConnect = () => {
+    book.session.backendNdx = 1;
+    return Verdict.NONE;
+  };
+  book.session.open(book.now);
+  assertEquals(book.take(), [{ adopt: true }, { park: true }, { connect: 0 }]);
+  assertEquals(pool.idleOf(0, "ada"), 1);
+});
+
+Deno.test("Session parks its server in disconnect_client, but not in the middle of a response", () => {
+  for (const busy of [false, true]) {
+    const pool = new Pool();
+    const script = new FakeScript();
+    const book = loggedIn(script, undefined, pool);
+    script.onDisconnect = () => book.session.backendNdx = 0;
+    if (busy) book.say("client", QUERY).say("server", RESULT.subarray(0, 10));
+    book.take();
+    book.session.closed("client", book.now);
+    assertEquals(book.take().slice(0, 1), [busy ? { drop: true } : { park: true }]);
+    assertEquals(pool.count(0), busy ? 0 : 1);
+  }
+});
+
+// --- all of it, split anywhere
+
+Deno.test("Session with a script does the same however the bytes are split", () => {
+  const play = (size: number) => {
+    const script = new FakeScript();
+    script.onQuery = (packet) => {
+      script.append(1, OTHER, true);
+      script.append(2, packet);
+      return Verdict.SEND_QUERY;
+    };
+    script.onResult = ({ query }) => query.id === 1 ? Verdict.IGNORE_RESULT : Verdict.NONE;
+    const book = loggedIn(script);
+    const effects: Effect[] = [];
+    for (const [from, bytes] of [["client", QUERY], ["server", RESULT], ["server", RESULT]] as const) {
+      book.say(from, bytes, size);
+      effects.push(...book.take());
+    }
+    return effects.filter((effect) => "to" in effect);
+  };
+  const whole = play(1000);
+  fc.assert(fc.property(fc.integer({ min: 1, max: 80 }), (size) => assertEquals(play(size), whole)));
+});
