@@ -11,7 +11,7 @@
 /** Bytes of a name at most. */
 export const LONGEST_COUNTER_NAME = 64;
 /** Counters that there is room for unless {@linkcode Counters.allocate} is told otherwise. */
-const COUNTERS = 2048;
+const COUNTERS = 16384;
 
 const VALUE_BYTES = 8;
 const STATE_BYTES = 4;

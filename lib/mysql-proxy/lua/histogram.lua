@@ -37,7 +37,8 @@ local others = "(others)"
 -- Counters ----------------------------------------------------------------------------------------------------------
 
 -- What this thread has looked up before. A global of the thread: everything else here is made for each connection.
-if not _G.histogram_cache then _G.histogram_cache = { statements = {}, size = 0, is_full = false } end
+local is_first = not _G.histogram_cache
+if is_first then _G.histogram_cache = { statements = {}, size = 0, is_full = false } end
 local cache = _G.histogram_cache
 local max_cached = 10000
 
@@ -58,6 +59,12 @@ local function open_row(kind, key)
   end
   if not global.histogram[kind][key] then global.histogram[kind][key] = name end
   return row
+end
+
+-- While there is room.
+if is_first then
+  open_row("queries", others)
+  open_row("tables", others)
 end
 
 -- What is known of a statement: its row, and where its tables are counted.
