@@ -89,6 +89,12 @@ export class Heap {
 }
 
 /**
+ * Never called: only for a package that is imported somewhere, `import.meta.resolve` finds a file, and a compiled program
+ * contains it.
+ */
+export const wasmoon = () => import("wasmoon");
+
+/**
  * The pinned module, compiled: once per program, workers get it by `postMessage`.
  *
  * @throws {LuaError} if the file is missing or another one.
