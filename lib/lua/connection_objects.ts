@@ -27,6 +27,7 @@ const FIELDS: Readonly<Record<string, Read>> = {
   thread_id: (socket) => socket.thread_id,
   scramble_buffer: (socket) => socket.scramble_buffer,
 };
+const SCALARS = Object.values(FIELDS);
 const ADDRESSES = new Set(["src", "dst"]);
 
 /** An address as scripts see it. */
@@ -118,11 +119,18 @@ export function connectionFunctions(
       report("critical", `(lua) ${name} is not ${key === undefined ? "known" : "available yet"}`);
       return 0;
     },
-    /** (connection, number, key) → a field, nil if there is none: without a word. */
-    socket_peek(L) {
+    /** (connection, side) → everything that a socket shows: the scalars, then name, address, port and type of both ends. */
+    socket_snapshot(L) {
       const socket = socketOf(scripts.get(api.lua_tonumberx(L, 1, 0)), api.lua_tonumberx(L, 2, 0));
-      const key = keys.at(L, 3);
-      return socket !== undefined && key !== undefined && pushField(L, socket, key) ? 1 : 0;
+      if (socket === undefined) return 0;
+      for (const read of SCALARS) engine.push(L, read(socket));
+      for (const { name, address, port, type } of [socket.src, socket.dst]) {
+        engine.pushText(L, name);
+        engine.pushText(L, address);
+        engine.push(L, port);
+        api.lua_pushnumber(L, type);
+      }
+      return SCALARS.length + 8;
     },
   };
 }

@@ -20,8 +20,12 @@ local users_meta = {
     if type(name) ~= "string" and type(name) ~= "number" then
       error("proxy.global.backends[...].pool.users is indexed by a user's name, got a " .. type(name), 2)
     end
-    return setmetatable({ self.ndx, tostring(name) }, user_meta)
+    local user = setmetatable({ self.ndx, tostring(name) }, user_meta)
+    rawset(self, name, user)
+    return user
   end,
+  -- Names come from clients: those that nobody uses are forgotten.
+  __mode = "v",
   __metatable = false,
 }
 

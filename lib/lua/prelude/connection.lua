@@ -1,38 +1,48 @@
 -- `proxy.connection` and its socket objects.
 local raw, objects = ...
 local setmetatable, tostring, error, type, rawget, rawset = setmetatable, tostring, error, type, rawget, rawset
-local backend_ndx, set_backend_ndx, close_after_response, has_server, socket_peek =
-  raw.backend_ndx, raw.set_backend_ndx, raw.close_after_response, raw.has_server, raw.socket_peek
+local change_metatable = debug.setmetatable
+local backend_ndx, set_backend_ndx, close_after_response, has_server, socket_snapshot =
+  raw.backend_ndx, raw.set_backend_ndx, raw.close_after_response, raw.has_server, raw.socket_snapshot
 
--- A socket: field 1 is the connection's number, field 2 tells the side: 0 the client, 1 the server, -1 a server that is not
--- attached any more.
-local CLIENT, SERVER, DETACHED = 0, 1, -1
+-- A socket: field 1 is the connection's number, field 2 tells the side.
+local CLIENT, SERVER = 0, 1
 
-local socket_meta = {
-  __index = raw.socket_field,
-  __newindex = function(socket, key)
-    local side = rawget(socket, 2) == CLIENT and "client" or "server"
-    error("proxy.connection." .. side .. "." .. tostring(key) .. " is not writable", 2)
-  end,
-  __metatable = false,
+local function not_writable(socket, key)
+  local side = rawget(socket, 2) == CLIENT and "client" or "server"
+  error("proxy.connection." .. side .. "." .. tostring(key) .. " is not writable", 2)
+end
+
+local socket_meta = { __index = raw.socket_field, __newindex = not_writable, __metatable = false }
+
+-- A socket that is not attached any more: field 3 has what it showed last, in the order of socket_snapshot().
+local SCALARS = {
+  default_db = 1, username = 2, scrambled_password = 3, auth_plugin_name = 4, mysqld_version = 5, thread_id = 6,
+  scramble_buffer = 7,
 }
+local ADDRESSES = { src = 8, dst = 12 }
 
-local FIELDS = {
-  "src", "dst", "default_db", "username", "scrambled_password", "auth_plugin_name", "mysqld_version", "thread_id",
-  "scramble_buffer",
+local detached_meta = {
+  __index = function(socket, key)
+    local snapshot = rawget(socket, 3)
+    local at = SCALARS[key]
+    if at then return snapshot[at] end
+    at = ADDRESSES[key]
+    if not at then return nil end
+    local address = {
+      name = snapshot[at], address = snapshot[at + 1], port = snapshot[at + 2], type = snapshot[at + 3],
+    }
+    rawset(socket, key, address)
+    return address
+  end,
+  __newindex = not_writable,
+  __metatable = false,
 }
 
 -- Leaves in a socket what it shows now.
 local function freeze(socket)
-  local id, side = rawget(socket, 1), rawget(socket, 2)
-  for i = 1, #FIELDS do
-    local field = FIELDS[i]
-    if rawget(socket, field) == nil then
-      local value = socket_peek(id, side, field)
-      rawset(socket, field, value)
-    end
-  end
-  rawset(socket, 2, DETACHED)
+  rawset(socket, 3, { socket_snapshot(rawget(socket, 1), rawget(socket, 2)) })
+  change_metatable(socket, detached_meta)
 end
 
 local MOVED = { default_db = true, thread_id = true, mysqld_version = true }
