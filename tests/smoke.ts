@@ -9,6 +9,19 @@ const PROJECT = new URL("../", import.meta.url).pathname;
 const BINARY = `${PROJECT}dist/mysql-proxy`;
 const TIMEOUT_MS = 60_000;
 
+const SCRIPT = `
+local tokenizer = require("proxy.tokenizer")
+function read_query(packet)
+  if packet:byte() ~= proxy.COM_QUERY then return end
+  print("smoke: " .. tokenizer.normalize(tokenizer.tokenize(packet:sub(2))))
+  proxy.queries:append(1, packet, { resultset_is_needed = true })
+  return proxy.PROXY_SEND_QUERY
+end
+function read_query_result(inj)
+  print("smoke: " .. 2 / 2 .. " result")
+end
+`;
+
 interface Outcome {
   readonly code: number;
   readonly output: string;
@@ -63,6 +76,22 @@ async function main(deno: string): Promise<void> {
       "Press Ctrl-C",
     );
     expect("--demo", demo, 0, "demo-rw", "shutting down normally");
+    // A script needs Lua, its prelude and the shipped modules, all of them out of the program itself.
+    await Deno.writeTextFile(`${elsewhere}/smoke.lua`, SCRIPT);
+    const scripted = await run(
+      BINARY,
+      ["--demo", "--proxy-address=127.0.0.1:4949", `--data-dir=${elsewhere}`, "--proxy-lua-script=smoke.lua"],
+      elsewhere,
+      "Press Ctrl-C",
+    );
+    expect("a script", scripted, 0, "smoke: SELECT", "smoke: 1 result", "shutting down normally");
+    const shipped = await run(
+      BINARY,
+      ["--demo", "--proxy-address=127.0.0.1:4949", `--data-dir=${elsewhere}`, "--proxy-lua-script=rw-splitting"],
+      elsewhere,
+      "Press Ctrl-C",
+    );
+    expect("a shipped script", shipped, 0, "shutting down normally");
   } finally {
     await Deno.remove(elsewhere, { recursive: true });
   }

@@ -139,7 +139,10 @@ export class Client {
     prepare.set(text, 1);
     this.#begin(prepare);
     const { statementId, parameterCount, columnCount } = parsePrepareOk(await this.#answer(), this.#capabilities);
-    for (let left = parameterCount + columnCount; left > 0; left--) await this.#answer();
+    for (const definitions of [parameterCount, columnCount]) {
+      for (let left = definitions; left > 0; left--) await this.#answer();
+      if (definitions > 0) await this.#definitionsEnd();
+    }
     this.#begin(encodeStatementExecute({
       statementId,
       flags: 0,
@@ -237,14 +240,19 @@ export class Client {
     while (columns.length < columnCount) {
       columns.push(parseColumnDefinition(await this.#answer(), this.#capabilities));
     }
-    const deprecated = (this.#capabilities & Capability.CLIENT_DEPRECATE_EOF) !== 0n;
-    if (!deprecated && !isEof(await this.#answer())) throw new ClientError("unexpected", "Expected an EOF packet");
+    await this.#definitionsEnd();
     const rows: (string | null)[][] = [];
     for (let row; !isResultSetEnd(row = await this.#answer(), this.#capabilities);) {
       const values = format === "text" ? parseTextRow(row, columns.length) : parseBinaryRow(row, columns);
       rows.push(values.map(show));
     }
     return { columns: columns.map(({ name }) => name), rows, affectedRows: 0, lastInsertId: 0 };
+  }
+
+  /** Takes the EOF packet behind definitions, from servers that still send it. */
+  async #definitionsEnd(): Promise<void> {
+    if (hasCapability(this.#capabilities, Capability.CLIENT_DEPRECATE_EOF)) return;
+    if (!isEof(await this.#answer())) throw new ClientError("unexpected", "Expected an EOF packet");
   }
 
   /** Sends the first packet of a command. */
