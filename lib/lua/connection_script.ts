@@ -95,7 +95,12 @@ export class ConnectionScript implements Script, ScriptOwner {
   }
 
   readAuth(): Decision {
-    return this.#after(this.#start("read_auth"), (started) => started ? this.#plain("read_auth") : Verdict.NONE);
+    return this.#after(this.#start("read_auth"), (started) => {
+      if (!started) return Verdict.NONE;
+      return this.#after(this.#plain("read_auth"), (verdict) => {
+        return verdict === Verdict.SEND_QUERY && this.queries.length === 0 ? Verdict.NONE : verdict;
+      });
+    });
   }
 
   readAuthResult(packet: Uint8Array): Decision {
@@ -386,7 +391,7 @@ export class ConnectionScript implements Script, ScriptOwner {
     if (this.#cancelled) this.cancel();
     return promise.finally(() => {
       this.#room.global.flush();
-      this.#waiting = undefined;
+      if (this.#waiting === co) this.#waiting = undefined;
     });
   }
 

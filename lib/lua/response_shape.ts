@@ -3,7 +3,17 @@
  *
  * @module
  */
-import { Capability, Command, hasCapability, ServerStatus } from "../protocol/mod.ts";
+import {
+  Capability,
+  Command,
+  hasCapability,
+  type Integer,
+  isEof,
+  isOk,
+  parseEof,
+  parseOk,
+  ServerStatus,
+} from "../protocol/mod.ts";
 
 /** What a part of a response is. */
 export const PartKind = { OK: 0, ROWS: 1, ERR: 2, OTHER: 3 } as const;
@@ -100,4 +110,22 @@ export function responseParts(packets: PacketList, command: number, capabilities
     at = end + 1;
   }
   return parts;
+}
+
+/** What the packet tells that ends a part. */
+export interface PartEnd {
+  /** Only of an OK. */
+  readonly affectedRows?: Integer;
+  readonly insertId?: Integer;
+  readonly warnings: number;
+  readonly status: number;
+}
+
+/** Reads the packet that ends a part; one that is no end tells nothing. */
+export function partEnd(payload: Uint8Array, capabilities: bigint): PartEnd {
+  if (isOk(payload) || hasCapability(capabilities, Capability.CLIENT_DEPRECATE_EOF)) {
+    const { affectedRows, lastInsertId, warnings, status } = parseOk(payload, capabilities);
+    return isOk(payload) ? { affectedRows, insertId: lastInsertId, warnings, status } : { warnings, status };
+  }
+  return isEof(payload) ? parseEof(payload) : { warnings: 0, status: 0 };
 }

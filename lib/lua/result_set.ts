@@ -5,6 +5,9 @@
  */
 import {
   type ColumnDefinition,
+  ERR_HEADER,
+  HEADER_LENGTH,
+  OK_HEADER,
   parseBinaryRow,
   parseColumnDefinition,
   PayloadReader,
@@ -15,7 +18,7 @@ import { type ScriptValue, scriptValue } from "./binary_text.ts";
 import type { LuaEngine, LuaFunction, State } from "./engine.ts";
 import { KnownKeys } from "./known_keys.ts";
 import { OFFSETS, OutsidePackets, RecordPackets, recordSize, Slot, writeNumbers, writePackets } from "./record.ts";
-import { type PacketList, PartKind, type ResponsePart, responseParts } from "./response_shape.ts";
+import { type PacketList, partEnd, PartKind, type ResponsePart, responseParts } from "./response_shape.ts";
 
 /** Responses above this are not copied into Lua, but read where they are. */
 const INSIDE = 256 * 1024;
@@ -88,6 +91,7 @@ export class ResultSets {
         this.#engine.api.lua_pushnumber(L, this.#parts(L).length);
         return 1;
       },
+      part_number: (L) => this.#partNumber(L),
       record_packet: (L) => this.#recordPacket(L),
       text_row: (L) => this.#textRow(L),
       binary_row: (L) => this.#binaryRow(L),
@@ -233,6 +237,44 @@ export class ResultSets {
     api.lua_pushnumber(L, part?.head ?? 0);
     api.lua_pushboolean(L, part?.binary === true ? 1 : 0);
     return 6;
+  }
+
+  /** (record, slot, number) → a number of one of several result sets, or nil for one that there is none of. */
+  #partNumber(L: State): number {
+    const { api } = this.#engine;
+    const part = this.#parts(L)[api.lua_tonumberx(L, 3, 0) - 1];
+    const record = api.lua_tolstring(L, 1, 0);
+    const value = part === undefined ? undefined : this.#ofPart(record, part, api.lua_tonumberx(L, 2, 0));
+    this.#engine.push(L, value);
+    return 1;
+  }
+
+  #ofPart(record: number, part: ResponsePart, slot: number): number | bigint | undefined {
+    const packets = this.#list(record);
+    const capabilities = BigInt(this.#number(record, Slot.CAPABILITIES));
+    switch (slot) {
+      case Slot.ROW_COUNT:
+        return part.rows;
+      case Slot.BYTES: {
+        let bytes = 0;
+        for (let i = part.firstRow; i < part.firstRow + part.rows; i++) bytes += packets.length(i) + HEADER_LENGTH;
+        return bytes;
+      }
+      case Slot.STATUS:
+        return part.kind === PartKind.ERR ? ERR_HEADER : part.kind === PartKind.OTHER ? undefined : OK_HEADER;
+    }
+    const rows = part.kind === PartKind.ROWS;
+    if (rows ? slot < Slot.WARNINGS : part.kind !== PartKind.OK) return undefined;
+    if (!this.#locate(record, rows ? part.firstRow + part.rows : part.head)) return 0;
+    const end = partEnd(this.#bytes.slice(this.#start, this.#end), capabilities);
+    switch (slot) {
+      case Slot.WARNINGS:
+        return end.warnings;
+      case Slot.SERVER_STATUS:
+        return end.status;
+      default:
+        return slot === Slot.AFFECTED_ROWS ? end.affectedRows : end.insertId;
+    }
   }
 
   /** (record, index) → the packet's payload. */

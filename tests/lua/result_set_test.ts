@@ -232,6 +232,25 @@ Deno.test("inj.resultsets has all result sets of a response", async () => {
   assertEquals(await look(script, packets), "4 1:1:1:2 0:0 2:2:x 0:255 true 1");
 });
 
+Deno.test("inj.resultsets tells the numbers of each result set", async () => {
+  const packets = [
+    ...rows(["a"], [["1"], ["2"]], 1 | 8),
+    encodeOk({ status: 2 | 8, affectedRows: 300, lastInsertId: 2n ** 63n - 1n, warnings: 4 }, CAPABILITIES),
+    encodeErr({ errorNumber: 1064, message: "no" }),
+  ];
+  const script = `local all = {}
+    for i = 1, #inj.resultsets do
+      local set = inj.resultsets[i]
+      all[i] = table.concat({ tostring(set.query_status), tostring(set.row_count), tostring(set.bytes),
+        tostring(set.affected_rows), tostring(set.insert_id), tostring(set.warning_count), tostring(set.flags.in_trans) }, ",")
+    end
+    return table.concat(all, " ")`;
+  assertEquals(
+    await look(script, packets),
+    "0,2,12,nil,nil,0,true 0,0,0,300,9223372036854775807,4,false 255,0,0,nil,nil,nil,false",
+  );
+});
+
 Deno.test("resultset.rows stops at an ERR, and at the end of a response that is cut off", async () => {
   const all = rows(["a"], [["1"], ["2"]]);
   assertEquals(await look(ROWS, [...all.slice(0, 4), encodeErr({ errorNumber: 1317, message: "killed" })]), "1");

@@ -96,6 +96,18 @@ Deno.test("cancel() gives up a hook that waits, and disconnect_client runs after
   assertEquals(test.host.connections, 0);
 });
 
+Deno.test("disconnect_client may not wait long after a hook was given up either", async () => {
+  using test = await TestHost.open(`
+    function read_query() proxy.sleep(3600) end
+    function disconnect_client() proxy.sleep(3600) end`);
+  const script = test.connect();
+  const waiting = script.readQuery(comQuery(""));
+  script.cancel();
+  await script.disconnectClient();
+  assertEquals(await waiting, Verdict.NONE);
+  assertEquals(test.host.connections, 0);
+});
+
 Deno.test("disconnect_client may not wait long", async () => {
   using test = await TestHost.open(`function disconnect_client() proxy.sleep(3600) end`);
   const script = test.connect();

@@ -2,8 +2,9 @@
 -- response and its numbers, so what a script keeps stays valid and is collected like anything else.
 local raw, objects = ...
 local setmetatable, error, type, tostring, rawget, rawset = setmetatable, error, type, tostring, rawget, rawset
-local record_number, record_set, text_row, binary_row, field_value, record_packet =
-  raw.record_number, raw.record_set, raw.text_row, raw.binary_row, raw.field_value, raw.record_packet
+local record_number, part_number, record_set, record_sets, record_packet =
+  raw.record_number, raw.part_number, raw.record_set, raw.record_sets, raw.record_packet
+local text_row, binary_row, field_value = raw.text_row, raw.binary_row, raw.field_value
 
 -- A result set's own fields by number.
 local RECORD, SET, KIND, COLUMNS, FIRST_ROW, ROWS, HEAD, BINARY = 1, 2, 3, 4, 5, 6, 7, 8
@@ -76,8 +77,10 @@ function getters.raw(set)
   return record_packet(set[RECORD], set[HEAD])
 end
 
-function getters.flags(set)
-  local status = record_number(set[RECORD], 9)
+local SERVER_STATUS = 9
+
+local function flags_of(status)
+  status = status or 0
   return {
     in_trans = status % 2 == 1,
     auto_commit = status // 2 % 2 == 1,
@@ -86,8 +89,24 @@ function getters.flags(set)
   }
 end
 
+function getters.flags(set)
+  return flags_of(record_number(set[RECORD], SERVER_STATUS))
+end
+
 local NUMBERS = {
-  row_count = 3, bytes = 4, query_status = 5, affected_rows = 6, insert_id = 7, warning_count = 8, server_status = 9,
+  row_count = 3, bytes = 4, query_status = 5, affected_rows = 6, insert_id = 7, warning_count = 8, server_status = SERVER_STATUS,
+}
+
+-- One of several result sets has numbers of its own.
+local part_meta = {
+  __index = function(set, key)
+    local number = NUMBERS[key]
+    if number then return part_number(set[RECORD], number, set[SET]) end
+    if key == "flags" then return flags_of(part_number(set[RECORD], SERVER_STATUS, set[SET])) end
+    local getter = getters[key]
+    if getter then return getter(set) end
+  end,
+  __metatable = false,
 }
 
 local set_meta = {
@@ -101,13 +120,13 @@ local set_meta = {
 }
 
 local sets_meta = {
-  __len = function(sets) return raw.record_sets(sets.record) end,
+  __len = function(sets) return record_sets(sets.record) end,
   __index = function(sets, index)
     if type(index) ~= "number" then
       error("inj.resultsets is indexed by a number, got a " .. type(index), 2)
     end
-    if index < 1 or index > raw.record_sets(sets.record) or index % 1 ~= 0 then return nil end
-    local set = setmetatable({ sets.record, index, token = rawget(sets, "token") }, set_meta)
+    if index < 1 or index > record_sets(sets.record) or index % 1 ~= 0 then return nil end
+    local set = setmetatable({ sets.record, index, token = rawget(sets, "token") }, part_meta)
     rawset(sets, index, set)
     return set
   end,
