@@ -1,7 +1,9 @@
 -- debug.getinfo() and debug.traceback(), which take the functions of the dialect for C functions.
+--
+-- Between them and the script there is a function of C (see levels.ts).
 local dialect = ...
 
-local debug, type = debug, type
+local debug, select, type = debug, select, type
 local native_getinfo, native_traceback = debug.getinfo, debug.traceback
 local classic_traceback = dialect.classic_traceback
 
@@ -10,7 +12,7 @@ function debug.getinfo(thread, f, what)
   if type(thread) == "thread" then
     info = native_getinfo(thread, f, what or "flnSu")
   elseif type(thread) == "number" then
-    info = native_getinfo(thread + 1, f or "flnSu")
+    info = native_getinfo(thread == 0 and 1 or thread + 2, f or "flnSu")
   else
     info = native_getinfo(thread, f or "flnSu")
   end
@@ -20,14 +22,21 @@ function debug.getinfo(thread, f, what)
   return info
 end
 
-function debug.traceback(thread, message, level)
-  local is_thread = type(thread) == "thread"
-  if not is_thread then
+function debug.traceback(...)
+  local thread, message, level = ...
+  local count = select("#", ...)
+  if type(thread) == "thread" then
+    count = count - 1
+  else
     thread, message, level = nil, thread, message
   end
-  if message ~= nil and type(message) ~= "string" and type(message) ~= "number" then return message end
+  if count > 0 and type(message) ~= "string" and type(message) ~= "number" then return message end
   local text
-  if is_thread then text = native_traceback(thread, message, level) else text = native_traceback(message, (level or 1) + 1) end
+  if thread then
+    text = native_traceback(thread, message, level)
+  else
+    text = native_traceback(message, level == 0 and 1 or (level or 1) + 2)
+  end
   local classic = classic_traceback(text, message and #(message .. "") or 0)
   return classic
 end

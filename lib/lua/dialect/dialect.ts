@@ -15,6 +15,7 @@
  */
 import type { LuaEngine, State } from "../engine.ts";
 import { installLenientFunctions } from "./lenient_functions.ts";
+import { installLevels } from "./levels.ts";
 import { classicTraceback } from "./traceback.ts";
 import { translate } from "./translate.ts";
 
@@ -79,6 +80,7 @@ export function installDialect(engine: LuaEngine): void {
     engine.run(coroutine, 3, () => {});
   }
   installLenientFunctions(engine, dialect);
+  installLevels(engine);
   api.lua_getglobal(engine.main, engine.cstring("string"));
   api.lua_getfield(engine.main, -1, engine.cstring("gmatch"));
   api.lua_setfield(engine.main, -2, engine.cstring("gfind"));

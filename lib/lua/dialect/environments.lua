@@ -6,7 +6,6 @@ local dialect = ...
 
 local debug, error, tonumber, type = debug, error, tonumber, type
 local getinfo, getupvalue, upvaluejoin = debug.getinfo, debug.getupvalue, debug.upvaluejoin
-local bad_argument, expect = dialect.bad_argument, dialect.expect
 
 -- What setfenv(0, t) sets: the globals of chunks that are loaded from then on.
 dialect.globals = _G
@@ -46,18 +45,28 @@ function dialect.set_environment(f, environment)
   end
 end
 
--- The function that `f` or the level `f` means; levels count from the caller of the function that calls this.
+-- Between the following functions and the script there is one of C (see levels.ts).
+
+-- The function that `f` or the level `f` means; levels count from the script.
 local function find_function(f, name)
   if type(f) == "function" then return f end
   local level = tonumber(f)
   if level == nil then
-    error("bad argument #1 to '" .. name .. "' (number expected, got " .. type(f) .. ")", 3)
+    error("bad argument #1 to '" .. name .. "' (number expected, got " .. type(f) .. ")", 4)
   elseif level < 0 then
-    error("bad argument #1 to '" .. name .. "' (level must be non-negative)", 3)
+    error("bad argument #1 to '" .. name .. "' (level must be non-negative)", 4)
   end
-  local info = getinfo(level + 2, "f")
-  if info == nil then error("bad argument #1 to '" .. name .. "' (invalid level)", 3) end
+  local info = getinfo(level + 3, "f")
+  if info == nil then error("bad argument #1 to '" .. name .. "' (invalid level)", 4) end
   return info.func
+end
+
+local function expect_table(value)
+  if type(value) ~= "table" then error("bad argument #2 to 'setfenv' (table expected, got " .. type(value) .. ")", 4) end
+end
+
+local function refuse()
+  error("'setfenv' cannot change environment of given object", 4)
 end
 
 function getfenv(f)
@@ -68,13 +77,13 @@ function getfenv(f)
 end
 
 function setfenv(f, environment)
-  expect(environment, 2, "setfenv", "table")
+  expect_table(environment)
   if tonumber(f) == 0 then
     dialect.globals = environment
     return
   end
   local found = find_function(f, "setfenv")
-  if is_c_function(found) then error("'setfenv' cannot change environment of given object", 2) end
+  if is_c_function(found) then refuse() end
   dialect.set_environment(found, environment)
   return found
 end
@@ -85,10 +94,8 @@ function debug.getfenv(value)
 end
 
 function debug.setfenv(value, environment)
-  expect(environment, 2, "setfenv", "table")
-  if type(value) ~= "function" or is_c_function(value) then
-    error("'setfenv' cannot change environment of given object", 2)
-  end
+  expect_table(environment)
+  if type(value) ~= "function" or is_c_function(value) then refuse() end
   dialect.set_environment(value, environment)
   return value
 end

@@ -72,10 +72,15 @@ function loadfile(path, _, environment)
   return load_file(path, environment)
 end
 
+local function pass(...)
+  return ...
+end
+
+-- Not `return f()`, in which f would take the place of dofile() in tracebacks.
 function dofile(path)
   local f, message = load_file(path)
   if f == nil then error(message, 0) end
-  return f()
+  return pass(f())
 end
 
 -- Modules -------------------------------------------------------------------------------------------------------------
@@ -121,7 +126,7 @@ function require(name)
     local loader = list[i]
     if loader == nil then error("module '" .. name .. "' not found:" .. concat(tried), 2) end
     found = loader(name)
-    if type(found) == "string" then tried[#tried + 1] = find(found, "^\n") and found or "\n\t" .. found end
+    if type(found) == "string" and found ~= "" then tried[#tried + 1] = find(found, "^\n") and found or "\n\t" .. found end
   until type(found) == "function"
   loaded[name] = being_loaded
   local result = found(name)

@@ -23,13 +23,14 @@ local function find_table(name)
   return t
 end
 
+-- Between module() and the script there is a function of C (see levels.ts).
 function module(name, ...)
   if type(name) == "number" then name = name .. "" end
-  dialect.expect(name, 1, "module", "string")
+  if type(name) ~= "string" then error("bad argument #1 to 'module' (string expected, got " .. type(name) .. ")", 3) end
   local t = loaded[name]
   if type(t) ~= "table" then
     t = find_table(name)
-    if t == nil then error("name conflict for module '" .. name .. "'", 2) end
+    if t == nil then error("name conflict for module '" .. name .. "'", 3) end
     loaded[name] = t
   end
   if t._NAME == nil then
@@ -37,9 +38,9 @@ function module(name, ...)
     t._NAME = name
     t._PACKAGE = match(name, "^(.*%.)[^.]*$") or ""
   end
-  local caller = getinfo(2, "fS")
+  local caller = getinfo(3, "fS")
   if caller == nil or caller.what == "C" or caller.source == "=?" then
-    error("'module' not called from a Lua function", 2)
+    error("'module' not called from a Lua function", 3)
   end
   set_environment(caller.func, t)
   for i = 1, select("#", ...) do

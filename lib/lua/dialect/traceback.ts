@@ -18,6 +18,8 @@ export function classicTraceback(text: string, messageLength = 0): string {
   const heading = text.indexOf(HEADING, messageLength);
   if (heading < 0) return text;
   const lines: string[] = [];
+  // The line on top is of a function without name, called by the one of C that scripts know.
+  let inner = false;
   for (const line of text.slice(heading + HEADING.length).split("\n")) {
     // A C function does not take the place of its caller in Lua 5.1, even in a "return f()".
     if (/^\t\(\.\.\.tail calls\.\.\.\)$/.test(line)) {
@@ -26,7 +28,9 @@ export function classicTraceback(text: string, messageLength = 0): string {
     }
     const ours = /^\t(?:\?|\[C\]:\d+): in (.*)$/.exec(line)?.[1];
     if (ours !== undefined) { while (lines.at(-1)?.startsWith("\t[C]:") === true) lines.pop(); }
-    lines.push(rename(ours === undefined ? line : `\t[C]: in ${/<.*>$/.test(ours) ? "?" : ours}`));
+    if (inner && line.startsWith("\t[C]:")) lines.pop();
+    inner = ours !== undefined && /<.*>$/.test(ours);
+    lines.push(rename(ours === undefined ? line : `\t[C]: in ${inner ? "?" : ours}`));
   }
   return text.slice(0, heading) + HEADING + lines.join("\n");
 }
