@@ -11,8 +11,7 @@ import type { LuaValue } from "./lua_values.ts";
 /** How the work that a coroutine waits for has ended. */
 export type Outcome =
   | { readonly kind: "values"; readonly values: readonly LuaValue[] }
-  | { readonly kind: "error"; readonly error: unknown }
-  | { readonly kind: "cancelled" };
+  | { readonly kind: "error"; readonly error: unknown };
 
 /** A coroutine for one call at a time. */
 export interface Coroutine {
@@ -24,8 +23,10 @@ export interface Coroutine {
   readonly inner: State[];
   /** What the call waits for, from `wait()` until it is resumed. */
   waiting: Promise<readonly LuaValue[]> | undefined;
-  /** Ends the wait early. */
-  settle: ((outcome: Outcome) => void) | undefined;
+  /** Ends the wait early; there from then until the call goes on. */
+  giveUp: (() => void) | undefined;
+  /** The call is given up. */
+  cancelled: boolean;
   /** How the wait has ended: taken by the function that waits. */
   outcome: Outcome | undefined;
   /** Gives the call up when it is aborted. */
@@ -56,6 +57,11 @@ export class CoroutinePool {
     return this.#all.size;
   }
 
+  /** All of them. */
+  [Symbol.iterator](): IterableIterator<Coroutine> {
+    return this.#all.values();
+  }
+
   take(): Coroutine {
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
@@ -66,7 +72,8 @@ export class CoroutinePool {
       reference,
       inner: [],
       waiting: undefined,
-      settle: undefined,
+      giveUp: undefined,
+      cancelled: false,
       outcome: undefined,
       signal: undefined,
       abort: undefined,

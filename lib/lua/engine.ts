@@ -71,6 +71,7 @@ export class LuaEngine extends LuaFunctions {
   /** The call that runs now, and how many are inside each other. */
   #current: Coroutine | undefined;
   #depth = 0;
+  #closed = false;
 
   /** The pinned wasmoon build, compiled: once per program, as workers get it by `postMessage`. */
   static compile(): Promise<WebAssembly.Module> {
@@ -119,8 +120,11 @@ export class LuaEngine extends LuaFunctions {
     }
   }
 
-  /** Ends the state: what scripts have open is closed. Nothing may be called afterwards. */
+  /** Ends the state: calls that wait are given up, what scripts have open is closed. Nothing may be called afterwards. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const coroutine of this.#pool) this.cancel(coroutine);
     this.api.lua_close(this.main);
     this.flush();
   }
@@ -220,8 +224,10 @@ export class LuaEngine extends LuaFunctions {
 
   /** Gives up a call that waits: its promise is rejected with {@linkcode LuaCancelled}. Does nothing to others. */
   cancel(coroutine: Coroutine): void {
-    const { settle, abort } = coroutine;
-    settle?.({ kind: "cancelled" });
+    const { giveUp, abort } = coroutine;
+    if (giveUp === undefined) return;
+    coroutine.cancelled = true;
+    giveUp();
     abort?.abort();
   }
 
@@ -268,12 +274,15 @@ export class LuaEngine extends LuaFunctions {
   /** Waits, and goes on, until the call is over. */
   async #goOn<T>(coroutine: Coroutine, finish: Finish<T>): Promise<T> {
     for (;;) {
-      const outcome = await this.#settled(coroutine);
-      if (outcome.kind === "cancelled") {
+      coroutine.outcome = await this.#settled(coroutine);
+      coroutine.waiting = undefined;
+      coroutine.giveUp = undefined;
+      coroutine.signal = undefined;
+      coroutine.abort = undefined;
+      if (coroutine.cancelled) {
         this.#discard(coroutine);
         throw new LuaCancelled();
       }
-      coroutine.outcome = outcome;
       coroutine.resuming?.();
       const status = this.#resume(coroutine, 0);
       if (status === LuaStatus.OK) return this.#finish(coroutine, finish);
@@ -281,22 +290,19 @@ export class LuaEngine extends LuaFunctions {
     }
   }
 
-  async #settled(coroutine: Coroutine): Promise<Outcome> {
+  /** How the wait ends; `undefined` if it is given up. */
+  async #settled(coroutine: Coroutine): Promise<Outcome | undefined> {
     const { waiting: work, signal } = coroutine;
     const cancel = () => this.cancel(coroutine);
     try {
-      return await new Promise<Outcome>((settle) => {
-        coroutine.settle = settle;
+      return await new Promise<Outcome | undefined>((settle) => {
+        coroutine.giveUp = () => settle(undefined);
         work?.then((values) => settle({ kind: "values", values }), (error) => settle({ kind: "error", error }));
         signal?.addEventListener("abort", cancel);
         if (signal?.aborted === true) cancel();
       });
     } finally {
       signal?.removeEventListener("abort", cancel);
-      coroutine.waiting = undefined;
-      coroutine.signal = undefined;
-      coroutine.settle = undefined;
-      coroutine.abort = undefined;
     }
   }
 
@@ -381,13 +387,18 @@ export class LuaEngine extends LuaFunctions {
 
   /** Closes what the coroutine has open, and gives it up. */
   #discard(coroutine: Coroutine): void {
+    if (this.#closed) return;
     this.#scripts.forget(coroutine);
-    this.#depth++;
     const caller = this.#current;
+    const { stackSave, stackRestore } = this.#wasm.api;
+    const sp = stackSave();
+    if (this.#depth === 0) this.#timeLimit.restart();
+    this.#depth++;
     this.#current = undefined;
     try {
       this.api.lua_resetthread(coroutine.L);
     } catch (error) {
+      stackRestore(sp);
       // Killed while it was closing.
       if (!(error instanceof LuaError)) throw error;
     } finally {

@@ -20,6 +20,10 @@ const TM = {
   zone: 10,
 } as const;
 
+type Field = keyof typeof TM;
+
+const FIELDS: readonly Field[] = ["sec", "min", "hour", "mday", "mon", "year", "wday", "yday", "isdst", "gmtoff"];
+
 const DAYS = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 // deno-fmt-ignore
 const MONTHS = [
@@ -32,11 +36,11 @@ const DAY_MS = 86_400_000;
 export function hostClock(imports: Imports, heap: Heap, malloc: (size: number) => number): void {
   const words = () => new Int32Array(heap.words.buffer);
 
-  const write = (tm: number, values: Partial<Record<keyof typeof TM, number>>) => {
+  const write = (tm: number, values: Partial<Record<Field, number>>) => {
     const target = words();
-    for (const [name, at] of Object.entries(TM)) {
-      const value = Object.entries(values).find(([key]) => key === name)?.[1];
-      if (value !== undefined) target[(tm >> 2) + at] = value;
+    for (const name of FIELDS) {
+      const value = values[name];
+      if (value !== undefined) target[(tm >> 2) + TM[name]] = value;
     }
   };
 
@@ -147,7 +151,7 @@ function isSummer(date: Date): boolean {
 
 /** `strftime()` in the C locale (C99 7.23.3.5); `fields` are the words of a `struct tm`. */
 function formatTime(format: string, fields: Int32Array, textAt: (pointer: number) => string): string {
-  const field = (name: keyof typeof TM) => fields[TM[name]] ?? 0;
+  const field = (name: Field) => fields[TM[name]] ?? 0;
   const year = field("year") + 1900;
   const hour12 = field("hour") % 12 === 0 ? 12 : field("hour") % 12;
   const day = DAYS[field("wday")] ?? "?";

@@ -184,6 +184,43 @@ Deno.test("wait() is given up by a signal", async () => {
   });
 });
 
+Deno.test("cancel() comes in time when the work is done but the call has not gone on yet", async () => {
+  await withEngine({}, async (engine) => {
+    const gates = gate(engine);
+    const { coroutine, result } = start(engine, "await() reached = true");
+    gates.next().go([]);
+    await Promise.resolve();
+    engine.cancel(coroutine);
+    await assertRejects(async () => await result, LuaCancelled);
+    assertEquals(await call(engine, "return reached"), [undefined]);
+  });
+});
+
+Deno.test("close() gives up the calls that wait", async () => {
+  let result: unknown;
+  await withEngine({}, (engine) => {
+    define(engine, "hang", (L) => engine.wait(L, () => new Promise(() => {})));
+    result = start(engine, "local x <close> = setmetatable({}, { __close = print }) hang()").result;
+  });
+  await assertRejects(async () => await result, LuaCancelled);
+});
+
+Deno.test("what a given up call has to close is closed, within the time limit", async () => {
+  await withEngine({ timeLimitMs: 20 }, async (engine) => {
+    const gates = gate(engine);
+    for (const source of ["closed = true", "while true do end", "await()", "error('x')"]) {
+      const { coroutine, result } = start(
+        engine,
+        `local x <close> = setmetatable({}, { __close = function() ${source} end }) await()`,
+      );
+      gates.next();
+      engine.cancel(coroutine);
+      await assertRejects(async () => await result, LuaCancelled);
+    }
+    assertEquals(await call(engine, "return closed"), [true]);
+  });
+});
+
 Deno.test("a function may run another call, which waits or fails on its own", async () => {
   await withEngine({ timeLimitMs: 50 }, async (engine) => {
     const gates = gate(engine);
