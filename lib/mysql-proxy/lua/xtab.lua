@@ -68,7 +68,12 @@ local function words_of(sql)
       if joins and last then
         last.name, last.upper = last.name .. "." .. quoted, ""
       else
-        words[#words + 1] = { name = quoted, upper = token.text:upper(), text = token.text }
+        words[#words + 1] = {
+          name = quoted,
+          upper = name == "TK_STRING" and "" or token.text:upper(),
+          text = token.text,
+          is_name = name == "TK_LITERAL",
+        }
       end
       joins = false
     end
@@ -104,7 +109,11 @@ function read_query(packet)
   local sql = packet:sub(2)
   if not sql:upper():find("XTAB", 1, true) then return end
   local words = words_of(sql)
-  if words[1] and words[1].upper == "SELECT" then table.remove(words, 1) end
+  if words[1] and words[1].upper == "SELECT" then
+    table.remove(words, 1)
+    -- SELECT xtab FROM t is about a column.
+    if not words[2] or not words[2].is_name then return end
+  end
   if not words[1] or words[1].upper ~= "XTAB" then return end
 
   local option = words[2] and words[2].upper
