@@ -3,33 +3,17 @@
  *
  * @module
  */
-import { Capability } from "../protocol/mod.ts";
 import type { ConnectionView, Script, ScriptWorld } from "../script/mod.ts";
-import { backendFunctions } from "./backend_objects.ts";
-import { connectionFunctions } from "./connection_objects.ts";
 import { ConnectionScript } from "./connection_script.ts";
-import { type CounterStore, installCounters } from "./counter.ts";
-import { CONSTANTS } from "./constants.ts";
-import { installDialect, translate } from "./dialect/dialect.ts";
-import { LuaEngine, LuaError, type LuaFunction, type State } from "./engine.ts";
-import { type GlobalTable, type GlobalTransport, installGlobal } from "./global_table.ts";
-import { HookErrors } from "./hook_errors.ts";
-import { LuaType, REGISTRY } from "./lua_api.ts";
-import { LocalCounters } from "./local_counters.ts";
-import { installLpeg } from "./modules/lpeg.ts";
-import { installModules } from "./modules/mod.ts";
-import { queryFunction } from "./query_function.ts";
-import { queueFunctions } from "./query_queue.ts";
-import { encodeResponse, ResponseError } from "./response.ts";
-import { ResultSets } from "./result_set.ts";
-import { RunningScripts } from "./running_scripts.ts";
+import { translate } from "./dialect/dialect.ts";
+import { LuaEngine, LuaError } from "./engine.ts";
+import { HostRoom, type SharingOptions } from "./host_room.ts";
+import { REGISTRY } from "./lua_api.ts";
 import { ScriptFileError } from "./script_error.ts";
 import { ScriptFile, type ScriptSource, shippedModule } from "./script_file.ts";
-import { type Hook, HOOK_NAMES, type ScriptOwner, type ScriptRoom, SERVICE_NAMES } from "./script_room.ts";
-import { httpFunction, sleepFunction } from "./waits.ts";
 
 /** What a host is to be. */
-export interface HostOptions {
+export interface HostOptions extends SharingOptions {
   /** {@linkcode LuaEngine.compile}'s. */
   readonly module: WebAssembly.Module;
   /** The script's path, or the name of a shipped script. */
@@ -44,29 +28,14 @@ export interface HostOptions {
   readonly timeLimitMs: number;
   /** Bytes of memory that Lua may have in all. */
   readonly memoryLimit: number;
-  /** The event thread, from 0. */
-  readonly threadIndex: number;
-  /** How many event threads there are. Default: 1. */
-  readonly threads?: number;
-  /** How `proxy.global` reaches the other threads: needed with more than one. */
-  readonly transport?: GlobalTransport;
-  /** Where `proxy.counter` counts. Default: for this thread alone. */
-  readonly counters?: CounterStore;
-  /** The folder to which scripts' paths in the log are relative. */
-  readonly basedir?: string;
 }
-
-/** The parts of the object model, in the order in which they are made. */
-const PRELUDE = ["queries", "connection", "backends", "result_set", "hooks"] as const;
-/** Clients of scripts use neither `CLIENT_DEPRECATE_EOF` nor session tracking. */
-const RESPONSE_CAPABILITIES = Capability.CLIENT_PROTOCOL_41 | Capability.CLIENT_TRANSACTIONS;
 
 /** Opens the scripts of connections. */
 export class LuaHost {
   readonly engine: LuaEngine;
   readonly #file: ScriptFile;
   readonly #world: ScriptWorld;
-  readonly #room: Room;
+  readonly #room: HostRoom;
   #reloading = false;
 
   /**
@@ -99,7 +68,7 @@ export class LuaHost {
     this.engine = engine;
     this.#file = file;
     this.#world = world;
-    this.#room = new Room(engine, world, options);
+    this.#room = new HostRoom(engine, world, options);
   }
 
   /** The folder of the script's file, to be watched; `undefined` for a script that is part of the program. */
@@ -190,156 +159,4 @@ function factoryOf(text: Uint8Array): Uint8Array {
   whole.set(text, head.length);
   whole.set(tail, head.length + text.length);
   return whole;
-}
-
-/** The {@linkcode ScriptRoom} of a host. */
-class Room implements ScriptRoom {
-  readonly engine: LuaEngine;
-  readonly results: ResultSets;
-  readonly scripts: RunningScripts<ScriptOwner>;
-  readonly errors: HookErrors;
-  readonly hooks: ScriptRoom["hooks"];
-  readonly global: GlobalTable;
-  readonly returned: (L: State, count: number) => number;
-  nowStarting: ScriptOwner | undefined;
-  #factory = 0n;
-  #response: Uint8Array[] | undefined;
-  #responseError: unknown;
-
-  constructor(engine: LuaEngine, world: ScriptWorld, options: HostOptions) {
-    const { api } = engine;
-    installDialect(engine);
-    this.engine = engine;
-    this.results = new ResultSets(engine);
-    this.scripts = new RunningScripts(engine);
-    this.errors = new HookErrors((level, text) => world.log(level, text));
-    this.returned = (L, count) => count > 0 ? api.lua_tonumberx(L, 1, 0) : 0;
-    const raw: Record<string, LuaFunction> = {
-      ...queueFunctions(engine, this.scripts),
-      ...connectionFunctions(engine, this.scripts, (level, text) => this.errors.report(level, text)),
-      ...backendFunctions(engine, world),
-      ...this.results.functions(),
-      starting: (L) => {
-        this.nowStarting?.starting(L);
-        return 0;
-      },
-      encode_response: (L) => this.#encodeResponse(L),
-      unknown_injection_field: (L) => {
-        this.errors.report("message", `(lua) the injection object has no field "${engine.text(L, 1)}"`);
-        return 0;
-      },
-    };
-    this.#makeProxy(world);
-    this.global = this.#makeGlobal(world, options);
-    this.hooks = this.#runPrelude(raw);
-  }
-
-  get factory(): bigint {
-    return this.#factory;
-  }
-
-  /** New connections get this version from now on. */
-  use(factory: bigint): void {
-    if (this.#factory !== 0n) this.engine.api.luaL_unref(this.engine.main, REGISTRY, Number(this.#factory));
-    this.#factory = factory;
-  }
-
-  takeResponse(): Uint8Array[] | undefined {
-    const error = this.#responseError;
-    const payloads = this.#response;
-    this.#responseError = undefined;
-    this.#response = undefined;
-    if (error !== undefined) throw error;
-    return payloads;
-  }
-
-  tidy(): void {
-    this.results.shrink();
-    if (!this.results.crowded) return;
-    this.engine.execute("collectgarbage()", "=collect");
-    this.results.relax();
-  }
-
-  #encodeResponse(L: State): number {
-    try {
-      const warn = (text: string) => this.errors.report("warning", `(lua) ${text}`);
-      this.#response = encodeResponse(this.engine, L, RESPONSE_CAPABILITIES, warn);
-    } catch (error) {
-      if (!(error instanceof ResponseError)) throw error;
-      this.#responseError = error;
-    }
-    return 0;
-  }
-
-  /** The global `proxy`, with what all connections share. */
-  #makeProxy(world: ScriptWorld): void {
-    const { engine } = this;
-    const { api, main } = engine;
-    engine.push(main, CONSTANTS);
-    const functions: Record<string, LuaFunction> = {
-      sleep: sleepFunction(engine),
-      http: httpFunction(engine),
-      query: queryFunction(engine, world),
-    };
-    for (const [name, fn] of Object.entries(functions)) {
-      engine.pushFunction(main, name, fn);
-      api.lua_setfield(main, -2, engine.cstring(name));
-    }
-    api.lua_setglobal(main, engine.cstring("proxy"));
-  }
-
-  /** What scripts share with those of other threads, and what they `require`. */
-  #makeGlobal(world: ScriptWorld, options: HostOptions): GlobalTable {
-    const { engine } = this;
-    const log = world.log.bind(world);
-    const { threadIndex, threads = 1, transport, counters = new LocalCounters(), basedir = "" } = options;
-    const global = installGlobal(engine, {
-      threads,
-      index: threadIndex,
-      ...(transport === undefined ? {} : { transport }),
-      failed: (message) => this.errors.report("critical", `(lua) ${message}`),
-    });
-    installCounters(engine, counters);
-    installModules(engine, { log, shutdown: () => world.shutdown(), stats: () => ({}), basedir });
-    installLpeg(engine);
-    return global;
-  }
-
-  /** Runs the prelude's parts and keeps the functions that run hooks. */
-  #runPrelude(raw: Record<string, LuaFunction>): ScriptRoom["hooks"] {
-    const { engine } = this;
-    const { api, main } = engine;
-    api.lua_createtable(main, 0, 64);
-    for (const [name, fn] of Object.entries(raw)) {
-      engine.pushFunction(main, name.replace(/^queue_/, ""), fn);
-      api.lua_setfield(main, -2, engine.cstring(name));
-    }
-    api.lua_createtable(main, 0, 8);
-    for (const part of PRELUDE) {
-      const co = engine.begin();
-      engine.load(co.L, Deno.readFileSync(new URL(`./prelude/${part}.lua`, import.meta.url)), `=(proxy.${part})`);
-      api.lua_pushvalue(main, -2);
-      api.lua_pushvalue(main, -2);
-      api.lua_xmove(main, co.L, 2);
-      engine.run(co, 2, (L, count) => {
-        if (count > 0) api.lua_xmove(L, main, 1);
-      });
-    }
-    const hooks: Record<string, Hook> = {};
-    for (const name of [...HOOK_NAMES, ...SERVICE_NAMES]) {
-      if (api.lua_getfield(main, -1, engine.cstring(name)) !== LuaType.FUNCTION) {
-        throw new LuaError("engine", `The prelude has no "${name}"`);
-      }
-      const dispatcher = BigInt(api.luaL_ref(main, REGISTRY));
-      engine.pushText(main, name);
-      hooks[name] = { dispatcher, name: BigInt(api.luaL_ref(main, REGISTRY)) };
-    }
-    api.lua_settop(main, 0);
-    if (!isComplete(hooks)) throw new LuaError("engine", "The prelude is not complete");
-    return hooks;
-  }
-}
-
-function isComplete(hooks: Record<string, Hook>): hooks is ScriptRoom["hooks"] {
-  return [...HOOK_NAMES, ...SERVICE_NAMES].every((name) => name in hooks);
 }
