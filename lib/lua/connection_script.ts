@@ -12,10 +12,11 @@ import {
   Verdict,
 } from "../script/mod.ts";
 import { type Coroutine, LuaCancelled, type State } from "./engine.ts";
-import { GLOBALS_KEY, LuaStatus, LuaType, REGISTRY } from "./lua_api.ts";
+import { LuaType, REGISTRY } from "./lua_api.ts";
 import { QueueEntry } from "./query_queue.ts";
 import { ResponseError, scriptErr } from "./response.ts";
-import type { Hook, HookName, ScriptOwner, ScriptRoom } from "./script_room.ts";
+import { ScriptEnvironment } from "./script_environment.ts";
+import type { HookName, ScriptOwner, ScriptRoom } from "./script_room.ts";
 
 /** How long `disconnect_client` may wait. */
 const GOODBYE_MS = 1000;
@@ -36,16 +37,6 @@ const VERDICTS: Readonly<Record<HookName, readonly number[]>> = {
 
 const NOTHING: Uint8Array = new Uint8Array();
 
-/** The environment, as references into the registry. */
-interface Environment {
-  /** The prelude's table of the connection. */
-  readonly connection: bigint;
-  /** The table that hooks are looked up in. */
-  env: bigint;
-  /** The script has given itself another environment: only Lua knows what is in it. */
-  foreign: boolean;
-}
-
 /** A {@linkcode Script} in Lua. */
 export class ConnectionScript implements Script, ScriptOwner {
   readonly queries: QueuedQuery[] = [];
@@ -54,8 +45,8 @@ export class ConnectionScript implements Script, ScriptOwner {
   packetPointer = 0;
   packet = NOTHING;
   readonly #room: ScriptRoom;
+  readonly #environment: ScriptEnvironment;
   #slot = 1;
-  #environment: Environment | undefined;
   #started = false;
   #waiting: Coroutine | undefined;
   #cancelled = false;
@@ -65,12 +56,13 @@ export class ConnectionScript implements Script, ScriptOwner {
 
   constructor(room: ScriptRoom, view: ConnectionView) {
     this.#room = room;
+    this.#environment = new ScriptEnvironment(room);
     this.view = view;
     this.id = room.scripts.add(this);
   }
 
   get readsQueries(): boolean {
-    return !this.#started || this.#has(this.#room.hooks.read_query);
+    return !this.#started || this.#environment.has(this.#room.hooks.read_query);
   }
 
   connectServer(): Decision {
@@ -108,8 +100,8 @@ export class ConnectionScript implements Script, ScriptOwner {
     const kept = start instanceof Promise ? packet.slice() : packet;
     return this.#after(start, (started) => {
       const { hooks, engine } = this.#room;
-      if (!started || !this.#has(hooks.read_auth_result)) return Verdict.NONE;
-      const co = this.#begin(hooks.read_auth_result);
+      if (!started || !this.#environment.has(hooks.read_auth_result)) return Verdict.NONE;
+      const co = this.#environment.begin(hooks.read_auth_result);
       try {
         engine.pushBytes(co.L, kept);
       } catch (error) {
@@ -134,14 +126,14 @@ export class ConnectionScript implements Script, ScriptOwner {
     this.queries.length = 0;
     this.#slot = 1;
     this.#ownResponse = undefined;
-    if (!this.#has(hooks.read_query)) return Verdict.NONE;
+    if (!this.#environment.has(hooks.read_query)) return Verdict.NONE;
     const number = this.#queryHook(packet);
     return typeof number === "number" ? this.#queryVerdict(number) : number.then((n) => this.#queryVerdict(n));
   }
 
   #queryHook(packet: Uint8Array): number | Promise<number> {
     const { hooks, engine } = this.#room;
-    const co = this.#begin(hooks.read_query);
+    const co = this.#environment.begin(hooks.read_query);
     try {
       this.packetPointer = engine.pushBytes(co.L, packet);
     } catch (error) {
@@ -195,10 +187,10 @@ export class ConnectionScript implements Script, ScriptOwner {
   readQueryResult(result: QueryResult): Decision {
     const { hooks, engine, results } = this.#room;
     this.#ownResponse = undefined;
-    if (!this.#started || !this.#has(hooks.read_query_result)) return Verdict.NONE;
+    if (!this.#started || !this.#environment.has(hooks.read_query_result)) return Verdict.NONE;
     const { query } = result;
     const entry = query instanceof QueueEntry ? query : undefined;
-    const co = this.#begin(hooks.read_query_result);
+    const co = this.#environment.begin(hooks.read_query_result);
     try {
       results.push(co.L, result, entry?.command ?? query.packet[0] ?? 0);
     } catch (error) {
@@ -227,7 +219,7 @@ export class ConnectionScript implements Script, ScriptOwner {
 
   disconnectClient(): void | Promise<void> {
     if (this.#closed) return;
-    if (!this.#started || !this.#has(this.#room.hooks.disconnect_client)) return this.#close();
+    if (!this.#started || !this.#environment.has(this.#room.hooks.disconnect_client)) return this.#close();
     this.#cancelled = false;
     const number = this.#call("disconnect_client");
     if (typeof number === "number") return this.#close();
@@ -242,9 +234,9 @@ export class ConnectionScript implements Script, ScriptOwner {
     if (this.#ownResponse !== undefined) return this.#ownResponse;
     const { engine, errors, hooks } = this.#room;
     try {
-      const payloads = this.#environment === undefined
-        ? undefined
-        : engine.run(this.#begin(hooks.respond), 1, () => this.#room.takeResponse());
+      const payloads = this.#environment.exists
+        ? engine.run(this.#environment.begin(hooks.respond), 1, () => this.#room.takeResponse())
+        : undefined;
       if (payloads instanceof Promise) {
         payloads.catch(() => {});
         throw new ResponseError("a metamethod of proxy.response waits");
@@ -266,24 +258,10 @@ export class ConnectionScript implements Script, ScriptOwner {
   }
 
   starting(L: State): void {
-    const { api } = this.#room.engine;
-    this.#forget();
-    api.lua_pushvalue(L, 1);
-    const connection = BigInt(api.luaL_ref(L, REGISTRY));
-    api.lua_pushvalue(L, 2);
-    this.#environment = { connection, env: BigInt(api.luaL_ref(L, REGISTRY)), foreign: false };
+    this.#environment.take(L);
   }
 
-  /** Makes this connection's view of `proxy` the current one. */
-  readonly enter = (): void => {
-    const { engine, global, hooks } = this.#room;
-    const { api, main } = engine;
-    if (this.#environment === undefined) return;
-    global.receive();
-    api.lua_rawgeti(main, REGISTRY, hooks.enter.dispatcher);
-    api.lua_rawgeti(main, REGISTRY, this.#environment.connection);
-    if (api.lua_pcallk(main, 1, 0, 0, 0, 0) !== LuaStatus.OK) api.lua_settop(main, -2);
-  };
+  readonly #enter = (): void => this.#environment.enter();
 
   /** Runs the main chunk, unless that is done. */
   #start(hook: string): boolean | Promise<boolean> {
@@ -309,20 +287,14 @@ export class ConnectionScript implements Script, ScriptOwner {
   }
 
   readonly #finishStart = (L: State): boolean => {
-    const { api } = this.#room.engine;
     // hooks.start() returns another environment, if the script has set one.
-    if (this.#environment !== undefined && api.lua_type(L, 1) === LuaType.TABLE) {
-      api.luaL_unref(L, REGISTRY, Number(this.#environment.env));
-      api.lua_pushvalue(L, 1);
-      this.#environment.env = BigInt(api.luaL_ref(L, REGISTRY));
-      this.#environment.foreign = true;
-    }
+    if (this.#room.engine.api.lua_type(L, 1) === LuaType.TABLE) this.#environment.replace(L);
     this.#started = true;
     return true;
   };
 
   #startFailed(hook: string, error: unknown): boolean {
-    this.#forget();
+    this.#environment.release();
     if (!(error instanceof LuaCancelled)) this.#room.errors.failed(hook, error);
     return false;
   }
@@ -332,34 +304,6 @@ export class ConnectionScript implements Script, ScriptOwner {
     return Verdict.SEND_RESULT;
   }
 
-  /** Whether there is such a hook: in the environment, or among the globals. Never runs Lua. */
-  #has(hook: Hook): boolean {
-    const environment = this.#environment;
-    if (environment === undefined) return false;
-    if (environment.foreign) return true;
-    const { api, main } = this.#room.engine;
-    api.lua_rawgeti(main, REGISTRY, environment.env);
-    api.lua_rawgeti(main, REGISTRY, hook.name);
-    const own = api.lua_rawget(main, -2);
-    api.lua_settop(main, -3);
-    if (own !== LuaType.NIL) return own === LuaType.FUNCTION;
-    api.lua_rawgeti(main, REGISTRY, GLOBALS_KEY);
-    api.lua_rawgeti(main, REGISTRY, hook.name);
-    const global = api.lua_rawget(main, -2);
-    api.lua_settop(main, -3);
-    return global === LuaType.FUNCTION;
-  }
-
-  /** A coroutine with the hook's dispatcher and the connection on it. */
-  #begin(hook: Hook): Coroutine {
-    const { engine, global } = this.#room;
-    global.receive();
-    const co = engine.begin();
-    engine.api.lua_rawgeti(co.L, REGISTRY, hook.dispatcher);
-    engine.api.lua_rawgeti(co.L, REGISTRY, this.#environment?.connection ?? 0n);
-    return co;
-  }
-
   #plain(name: HookName): Decision {
     return this.#after(this.#call(name), (number) => this.#verdict(name, number));
   }
@@ -367,7 +311,7 @@ export class ConnectionScript implements Script, ScriptOwner {
   /** Runs a hook without arguments, if there is one. */
   #call(name: HookName): number | Promise<number> {
     const hook = this.#room.hooks[name];
-    return this.#has(hook) ? this.#run(name, this.#begin(hook), 1) : 0;
+    return this.#environment.has(hook) ? this.#run(name, this.#environment.begin(hook), 1) : 0;
   }
 
   /** What the hook has returned, as a number. */
@@ -386,7 +330,7 @@ export class ConnectionScript implements Script, ScriptOwner {
 
   /** Looks after a call that waits. */
   #watch<T>(co: Coroutine, promise: Promise<T>): Promise<T> {
-    co.resuming = this.enter;
+    co.resuming = this.#enter;
     this.#waiting = co;
     if (this.#cancelled) this.cancel();
     return promise.finally(() => {
@@ -428,24 +372,9 @@ export class ConnectionScript implements Script, ScriptOwner {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const { engine, hooks, scripts } = this.#room;
-    if (this.#environment !== undefined) {
-      const { api, main } = engine;
-      api.lua_rawgeti(main, REGISTRY, hooks.close.dispatcher);
-      api.lua_rawgeti(main, REGISTRY, this.#environment.connection);
-      if (api.lua_pcallk(main, 1, 0, 0, 0, 0) !== LuaStatus.OK) api.lua_settop(main, -2);
-    }
-    this.#forget();
+    this.#environment.close();
     this.#started = false;
     this.queries.length = 0;
-    scripts.remove(this.id);
-  }
-
-  #forget(): void {
-    if (this.#environment === undefined) return;
-    const { api, main } = this.#room.engine;
-    api.luaL_unref(main, REGISTRY, Number(this.#environment.connection));
-    api.luaL_unref(main, REGISTRY, Number(this.#environment.env));
-    this.#environment = undefined;
+    this.#room.scripts.remove(this.id);
   }
 }
