@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Heap, Imports } from "./wasm.ts";
+import type { Heap } from "./heap.ts";
+import type { Imports } from "./wasm_imports.ts";
 
 /** Words of a `struct tm`, by their place in it. */
 const TM = {

@@ -8,7 +8,8 @@
  *
  * @module
  */
-import type { Heap, Imports } from "./wasm.ts";
+import type { Heap } from "./heap.ts";
+import type { Imports } from "./wasm_imports.ts";
 
 /** Where the script's output goes; the program's own streams by default. */
 export interface Streams {

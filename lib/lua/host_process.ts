@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { LuaEngine } from "./engine.ts";
+import type { LuaCalls } from "./lua_calls.ts";
 import type { FunctionPointer, Pointer, State } from "./lua_api.ts";
 import type { LuaFunction } from "./lua_functions.ts";
 import { ArgumentError, type LuaValue } from "./lua_values.ts";
@@ -13,7 +13,7 @@ import { ArgumentError, type LuaValue } from "./lua_values.ts";
 const POPEN = new URL("./host_process.lua", import.meta.url);
 
 /** Puts the functions over the library's own. */
-export function installProcess(engine: LuaEngine, allowRun: boolean): void {
+export function installProcess(engine: LuaCalls, allowRun: boolean): void {
   const { api, main } = engine;
   api.lua_getglobal(main, engine.cstring("os"));
   engine.setFunctions(main, {
@@ -50,7 +50,7 @@ function refuse(name: string): never {
 }
 
 /** A variable of the environment; one that must not be read is one that is not set. */
-function getenv(engine: LuaEngine, L: State): number {
+function getenv(engine: LuaCalls, L: State): number {
   const variable = engine.argText(L, 1);
   let value: string | undefined;
   try {
@@ -65,7 +65,7 @@ function getenv(engine: LuaEngine, L: State): number {
 }
 
 /** `os.execute([command])` of Lua 5.1: the status as `system()` of C returns it, so 256 for an exit code of 1. */
-function execute(engine: LuaEngine, L: State, allowRun: boolean): number {
+function execute(engine: LuaCalls, L: State, allowRun: boolean): number {
   if (!engine.isGiven(L, 1)) {
     engine.push(L, allowRun ? 1 : 0);
     return 1;
@@ -81,7 +81,7 @@ function execute(engine: LuaEngine, L: State, allowRun: boolean): number {
  * A file of the C library is a userdata of two words, the `FILE *` and the function that closes it (`luaL_Stream` of
  * lauxlib.h). The second is replaced.
  */
-function runOnClose(engine: LuaEngine): LuaFunction {
+function runOnClose(engine: LuaCalls): LuaFunction {
   const { api } = engine;
   const pending = new Map<Pointer, { command: string; path: string }>();
   let closeFile: FunctionPointer = 0;
@@ -110,7 +110,7 @@ function runOnClose(engine: LuaEngine): LuaFunction {
 
 /** Runs the shell and returns its status to Lua, or what `finish` makes of it. */
 function start(
-  engine: LuaEngine,
+  engine: LuaCalls,
   L: State,
   args: string[],
   finish: (status: number) => LuaValue = (status) => status,

@@ -7,7 +7,8 @@
  */
 import { type LuaApi, LuaType, type Pointer, type State, typeName } from "./lua_api.ts";
 import { LuaError } from "./lua_error.ts";
-import type { Heap, LuaWasm } from "./wasm.ts";
+import type { Heap } from "./heap.ts";
+import type { LuaWasm } from "./wasm.ts";
 
 /**
  * What can be pushed: an array becomes a sequence from 1, a record a table, text a string of UTF-8 bytes, a number an integer

@@ -11,8 +11,10 @@
 import { cutFractions } from "./dialect/fractions.ts";
 import { hostClock } from "./host_clock.ts";
 import { hostFiles, type Streams } from "./host_files.ts";
+import { Heap } from "./heap.ts";
 import type { FunctionPointer, LuaApi, Pointer } from "./lua_api.ts";
 import { LuaError } from "./lua_error.ts";
+import type { Imports } from "./wasm_imports.ts";
 
 const VERSION = "1.16.0";
 const SHA256 = "95f3f19ddb740125883bc41d5ec670cd0828e7b58c8bdad385323cbff497b55c";
@@ -20,11 +22,6 @@ const SHA256 = "95f3f19ddb740125883bc41d5ec670cd0828e7b58c8bdad385323cbff497b55c
 /** More than this the file does not take (its maximum, 2 GiB). */
 export const MEMORY_MAXIMUM = 2 ** 31;
 const PAGE = 65536;
-
-/** What an import handed to the module can be. */
-export type ImportFunction = (...args: never[]) => unknown;
-/** Imports by module and name. */
-export type Imports = Record<"env" | "wasi_snapshot_preview1", Record<string, ImportFunction>>;
 
 /** The exports that are the C runtime's, besides those of Lua. */
 interface Runtime extends LuaApi {
@@ -56,36 +53,6 @@ function callback(value: unknown): Callback {
 export interface WasmOptions extends Streams {
   /** Bytes that the wasm memory may have at most; 16 MiB are there from the start. */
   readonly memoryLimit?: number;
-}
-
-/** A view of the whole memory in bytes and words. It is replaced when the memory grows. */
-export class Heap {
-  readonly #memory: () => WebAssembly.Memory;
-  #bytes = new Uint8Array();
-  #words = new Uint32Array();
-
-  constructor(memory: () => WebAssembly.Memory) {
-    this.#memory = memory;
-  }
-
-  /** Valid until the next call into wasm. */
-  get bytes(): Uint8Array<ArrayBuffer> {
-    if (this.#bytes.length === 0) this.#renew();
-    return this.#bytes;
-  }
-
-  /** The same memory in little-endian words: the address divided by four is the index. */
-  get words(): Uint32Array<ArrayBuffer> {
-    if (this.#words.length === 0) this.#renew();
-    return this.#words;
-  }
-
-  #renew(): void {
-    const buffer = this.#memory().buffer;
-    if (!(buffer instanceof ArrayBuffer)) throw new LuaError("engine", "The memory of Lua must not be shared");
-    this.#bytes = new Uint8Array(buffer);
-    this.#words = new Uint32Array(buffer);
-  }
 }
 
 /**

@@ -9,8 +9,9 @@ async function withFiles(files: Record<string, string>, test: (folder: string) =
   const folder = Deno.makeTempDirSync();
   try {
     for (const [name, content] of Object.entries(files)) {
-      Deno.mkdirSync(`${folder}/${name}/..`, { recursive: true });
-      Deno.writeTextFileSync(`${folder}/${name}`, content);
+      const path = `${folder}/${name}`;
+      Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+      Deno.writeTextFileSync(path, content);
     }
     await test(folder);
   } finally {
