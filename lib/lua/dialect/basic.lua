@@ -8,24 +8,11 @@ local bad_argument = dialect.bad_argument
 _VERSION = "Lua 5.1"
 G.unpack = unpack
 
--- Lua 5.4's ipairs() reads through __index, and never ends for a table whose missing fields have a default value.
-local read = ipairs({})
-
-local function read_raw(t, i)
+-- The step of ipairs() without metamethods.
+function dialect.read_raw(t, i)
   i = i + 1
   local value = rawget(t, i)
   if value ~= nil then return i, value end
-end
-
-function ipairs(t)
-  local metatable = getmetatable(t)
-  if metatable == nil then
-    if type(t) ~= "table" then bad_argument(1, "ipairs", "table expected, got " .. type(t)) end
-    return read, t, 0
-  end
-  if rawget(metatable, "__host") or rawget(metatable, "__index") == nil and type(t) == "table" then return read, t, 0 end
-  if type(t) ~= "table" then bad_argument(1, "ipairs", "table expected, got " .. type(t)) end
-  return read_raw, t, 0
 end
 
 -- print() calls the global tostring().

@@ -9,6 +9,7 @@
  * - What Lua 5.1 refuses and 5.4 takes is taken, such as `("%s"):format(nil)`; messages of syntax errors are Lua 5.4's.
  * - Metamethods of Lua 5.2 and later are used: `__len` and `__gc` of tables, `__pairs`. `__le` is not made of `__lt`.
  * - `setfenv(0, t)` is for all coroutines; C functions have no environments.
+ * - `gsub` without a replacement does not count empty matches behind others.
  * - The bytecode of `string.dump` is Lua 5.4's, `pairs` visits in another order, random numbers come in another sequence.
  *
  * @module

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { LuaEngine, LuaFunction, State } from "../engine.ts";
-import { LuaType, MULTIPLE_RESULTS, REGISTRY } from "../lua_api.ts";
+import { ArgumentError, type LuaEngine, type LuaFunction, type State } from "../engine.ts";
+import { LuaType, MULTIPLE_RESULTS, REGISTRY, typeName } from "../lua_api.ts";
 import { KnownStrings } from "./known_strings.ts";
 import { replace, type Replacement } from "./native_function.ts";
 
@@ -12,7 +12,7 @@ const { FUNCTION, NIL, NUMBER, STRING, TABLE } = LuaType;
 
 /** Replaces the functions that are called most, or whose errors scripts run into. */
 export function installLenientFunctions(engine: LuaEngine, dialect: number): void {
-  replace(engine, "_G", basicFunctions(engine));
+  replace(engine, "_G", basicFunctions(engine, dialect));
   replace(engine, "string", stringFunctions(engine, dialect));
   replace(engine, "table", tableFunctions(engine));
   replace(engine, "math", mathFunctions(engine));
@@ -20,11 +20,29 @@ export function installLenientFunctions(engine: LuaEngine, dialect: number): voi
   replace(engine, "io", ioFunctions(engine));
 }
 
-function basicFunctions(engine: LuaEngine): Record<string, Replacement> {
+function basicFunctions(engine: LuaEngine, dialect: number): Record<string, Replacement> {
   const { api } = engine;
   const host = engine.cstring("__host");
   const next = engine.cstring("__next");
+  const index = engine.cstring("__index");
+  api.lua_getfield(engine.main, dialect, engine.cstring("read_raw"));
+  const readRaw = BigInt(api.luaL_ref(engine.main, REGISTRY));
+  const has = (L: State, event: number) => {
+    if (api.luaL_getmetafield(L, 1, event) === NIL) return false;
+    api.lua_settop(L, -2);
+    return true;
+  };
   return {
+    // Lua 5.4's reads through __index, and never ends for a table whose missing fields have a default value.
+    ipairs(L, native) {
+      const isTable = api.lua_type(L, 1) === TABLE;
+      if (isTable && !has(L, index) || has(L, host)) return native(L);
+      if (!isTable) throw new ArgumentError(1, `table expected, got ${typeName(api.lua_type(L, 1))}`);
+      api.lua_rawgeti(L, REGISTRY, readRaw);
+      api.lua_pushvalue(L, 1);
+      api.lua_pushinteger(L, 0n);
+      return 3;
+    },
     // The host's tables may have their contents elsewhere.
     next(L, native) {
       if (api.luaL_getmetafield(L, 1, host) === NIL) return native(L);
@@ -72,6 +90,7 @@ function stringFunctions(engine: LuaEngine, dialect: number): Record<string, Rep
   const format = long("format");
   const gsub = long("gsub");
   const gmatch = long("gmatch");
+  const allowPercent = percentAllower(engine);
   const unusual = new KnownStrings(engine, (L, i) => UNUSUAL.test(latin1(engine, L, i).replaceAll("%%", "")));
   // Behind a match Lua 5.1 takes an empty one, Lua 5.4 does not: patterns that can match nothing take the long way.
   const empty = new KnownStrings(engine, (L, i) => {
@@ -91,7 +110,8 @@ function stringFunctions(engine: LuaEngine, dialect: number): Record<string, Rep
     },
     gsub(L, native) {
       const kind = api.lua_type(L, 3);
-      if (kind === STRING) allowPercent(engine, L, 3);
+      // Without replacement, empty matches change nothing but the count: s:gsub("%s*$", "") stays fast.
+      if (kind === STRING && allowPercent(L) === 0) return native(L);
       if (api.lua_type(L, 2) !== STRING || !empty.is(L, 2) || api.lua_type(L, 1) !== STRING) return native(L);
       return kind === STRING || kind === TABLE || kind === FUNCTION ? gsub(L) : native(L);
     },
@@ -111,20 +131,31 @@ function latin1(engine: LuaEngine, L: State, i: number): string {
 
 const PERCENT = 0x25;
 
-/** In the replacement at `i`, takes "%" away before what is neither a digit nor "%". */
-function allowPercent(engine: LuaEngine, L: State, i: number): void {
-  const text = engine.view(L, i);
-  for (let at = text.indexOf(PERCENT); at >= 0; at = text.indexOf(PERCENT, at + 2)) {
-    const next = text[at + 1];
-    if (next === undefined || next !== PERCENT && (next < 0x30 || next > 0x39)) {
-      const plain = latin1(engine, L, i).replace(/%([^%\d]|$)|%[%\d]/g, (whole, char) => {
+/**
+ * Makes a function that takes "%" away before what is neither a digit nor "%", in the replacement at 3 of the stack, and
+ * returns the length that it had.
+ */
+function percentAllower(engine: LuaEngine): (L: State) => number {
+  const { api } = engine;
+  const lengthAt = engine.allocate(4);
+  return (L) => {
+    const start = api.lua_tolstring(L, 3, lengthAt);
+    const { memory } = engine;
+    const length = engine.wordAt(lengthAt);
+    const end = start + length;
+    for (let at = start; at < end; at++) {
+      if (memory[at] !== PERCENT) continue;
+      const next = at + 1 < end ? memory[++at] ?? 0 : 0;
+      if (next === PERCENT || next >= 0x30 && next <= 0x39) continue;
+      const plain = latin1(engine, L, 3).replace(/%([^%\d]|$)|%[%\d]/g, (whole, char) => {
         return char === undefined ? whole : char === "" ? "\0" : char;
       });
       engine.pushBytes(L, Uint8Array.from(plain, (char) => char.charCodeAt(0)));
-      putAt(engine, L, i);
-      return;
+      putAt(engine, L, 3);
+      break;
     }
-  }
+    return length;
+  };
 }
 
 /** Moves the value on top to `i`. */
