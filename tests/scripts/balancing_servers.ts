@@ -5,7 +5,8 @@
  */
 
 import type { Server, ServerInfo } from "../servers/server.ts";
-import { sharedServer, startMariadb } from "../servers/servers.ts";
+import type { Kind } from "../servers/installation.ts";
+import { sharedServer, startMariadb, startMysql } from "../servers/servers.ts";
 import { query } from "../servers/sql.ts";
 
 /** A primary and what stands for its replica; nothing is replicated. */
@@ -17,12 +18,12 @@ export interface Servers {
 /** The database on both. */
 export const DATABASE = "balancing";
 
-/** Runs `body` with two MariaDB servers; each has `balancing.here` with its own port, and `balancing.t` (`id`, `n`). */
-export async function withServers(body: (servers: Servers) => Promise<void>): Promise<void> {
-  const shared = await sharedServer("mariadb");
+/** Runs `body` with two servers of a kind; each has `balancing.here` with its own port, and `balancing.t` (`id`, `n`). */
+export async function withServers(kind: Kind, body: (servers: Servers) => Promise<void>): Promise<void> {
+  const shared = await sharedServer(kind);
   if ("missing" in shared) throw new Error(shared.missing);
   const primary = shared.server;
-  const replica = await startMariadb({ args: ["--server-id=2"] });
+  const replica = await (kind === "mariadb" ? startMariadb : startMysql)({ args: ["--server-id=2"] });
   try {
     for (const server of [primary, replica]) {
       await query(
