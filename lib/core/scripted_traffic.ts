@@ -27,7 +27,7 @@ import type { PasswordKeys } from "./login_policy.ts";
 import { unknown } from "./refusal.ts";
 import { ResponseReader } from "./response_reader.ts";
 import type { ScriptCalls } from "./script_calls.ts";
-import type { ServerLink } from "./server_link.ts";
+import type { Identity, ServerLink } from "./server_link.ts";
 import { EVENT_NUMBER as ON, STATE_NUMBER } from "./state.ts";
 import type { Traffic, TrafficHost } from "./traffic.ts";
 
@@ -42,6 +42,8 @@ export interface ScriptedSession {
   compressed(): boolean;
   /** A statement has made this the default database. */
   databaseChanged(name: string): void;
+  /** The client is somebody else now. */
+  userChanged(identity: Identity): void;
   /** The script wants both sides closed after this response. */
   closing(): boolean;
   /** Milliseconds, on the clock of the script's queue. */
@@ -486,6 +488,7 @@ export class ScriptedTraffic implements Traffic {
     this.#host.life.on(ON.turn_server);
     const { capabilities, plugin, nonce } = terms;
     const exchange = new ChangeUser({ keys, client: transport, server: terms.transport, capabilities, plugin, nonce });
+    link.changing = true;
     this.#change = { exchange, command: undefined };
     this.#phase = "change";
     this.#changeBytes("client", raw, 0);
@@ -531,12 +534,14 @@ export class ScriptedTraffic implements Traffic {
     this.#changeRefused = how === "refused";
     this.responses++;
     if (link?.terms !== undefined && how === "logged_in") {
-      const { nonce } = change.exchange.terms;
+      const { proof, plugin, terms: { nonce } } = change.exchange;
       const { username, authResponse, database, authPluginName } = parseChangeUser(
         change.command!,
         link.terms.capabilities,
       );
-      link.loggedIn({ ...link.terms, nonce }, { username, authResponse, authPluginName }, database, packet);
+      const identity = { username, authResponse, authPluginName, proof };
+      link.loggedIn({ ...link.terms, nonce, plugin }, identity, database, packet);
+      this.#session.userChanged(identity);
       this.#session.databaseChanged(database);
     }
     this.#delivered = true;

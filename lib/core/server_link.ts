@@ -18,8 +18,10 @@ import { Wire } from "./wire.ts";
 /** Who is logged in on a server connection, or wants to be. */
 export interface Identity {
   readonly username: string;
-  /** The client's proof, as it was sent. */
+  /** What the client sent with its login packet. */
   readonly authResponse: Uint8Array;
+  /** The client's answer to the nonce that was given last; `undefined` if that alone proves nothing. */
+  readonly proof?: Uint8Array | undefined;
   readonly authPluginName: string | undefined;
 }
 
@@ -44,6 +46,10 @@ export class ServerLink {
   terms: LinkTerms | undefined;
   identity: Identity | undefined;
   defaultDb = "";
+  /** The server has closed it. */
+  closed = false;
+  /** The server has been asked for another user and has not agreed yet, or has refused. */
+  changing = false;
   tracker = new ResponseTracker({ deprecateEof: false, optionalMetadata: false });
   responses = new PacketWalker(this.tracker);
 
@@ -53,6 +59,7 @@ export class ServerLink {
 
   /** A client is logged in: `ok` is the packet with its header that said so. */
   loggedIn(terms: LinkTerms, identity: Identity, database: string, ok: Uint8Array): void {
+    this.changing = false;
     this.terms = terms;
     this.identity = identity;
     this.defaultDb = database;
@@ -61,9 +68,10 @@ export class ServerLink {
     this.tracker.loggedIn(ok, HEADER_LENGTH, ok.length);
   }
 
-  /** Whether another client could be given it: logged in, nothing under way, no transaction open. */
+  /** Whether another client could be given it: logged in for certain, nothing under way, no transaction open. */
   get reusable(): boolean {
-    return this.terms !== undefined && this.tracker.idle && this.responses.atBoundary && !this.tracker.inTransaction;
+    return !this.closed && !this.changing && this.terms !== undefined && this.tracker.idle && this.responses.atBoundary &&
+      !this.tracker.inTransaction;
   }
 
   /** The server's version as scripts know it, such as 90704; `undefined` before it has greeted. */

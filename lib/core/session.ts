@@ -21,7 +21,7 @@ import type { Pool } from "./pool.ts";
 import { type Refusal, unknown } from "./refusal.ts";
 import { ScriptCalls } from "./script_calls.ts";
 import { type ScriptedSession, ScriptedTraffic } from "./scripted_traffic.ts";
-import type { ServerLink } from "./server_link.ts";
+import type { Identity, ServerLink } from "./server_link.ts";
 import { EVENT_NUMBER, type State, STATE_NUMBER } from "./state.ts";
 import type { Traffic, TrafficHost } from "./traffic.ts";
 import { Wire } from "./wire.ts";
@@ -91,6 +91,10 @@ export class Session {
   /** What the script has written to `backend_ndx`, 0 for nothing. */
   #wish = 0;
   #said = false;
+  /** A server has let the client in. */
+  #admitted = false;
+  /** Who the client has become. */
+  #changed: Identity | undefined;
 
   /** Close both sides once the response at hand has been sent. */
   closeAfterResponse = false;
@@ -115,9 +119,14 @@ export class Session {
     return this.#login;
   }
 
+  /** Who the client is, once it has said so: by its login, or by a change of user since. */
+  get identity(): Identity | undefined {
+    return this.#changed ?? (this.#login.client === undefined ? undefined : this.#login.identity);
+  }
+
   /** The user's name, once the client has sent it. */
   get username(): string | undefined {
-    return this.#attachment.link?.identity?.username ?? this.#login.username;
+    return this.identity?.username;
   }
 
   /** The server's connection id, once it has greeted. */
@@ -310,10 +319,14 @@ export class Session {
     if (ndx === 0) {
       attachment.park();
     } else {
-      const user = this.username;
+      if (this.#traffic === undefined && !this.#admitted && this.#life.number !== STATE_NUMBER.CONNECT_SERVER) {
+        // The client has been greeted by another server, or has yet to prove who it is.
+        this.#effects.report("warning", "proxy.connection.backend_ndx cannot be given another server during a login");
+        return;
+      }
       const taken = this.#traffic === undefined && this.#dialogue?.login.client === undefined
         ? attachment.takeAny(ndx - 1)
-        : attachment.take(ndx - 1, user ?? "", this.#login.capabilities);
+        : attachment.take(ndx - 1, this.identity?.username ?? "", this.#login.capabilities);
       if (!taken) return;
     }
     this.#serverOpen = attachment.link !== undefined;
@@ -396,6 +409,7 @@ export class Session {
   #accepted(login: Login, ok: Uint8Array): void {
     const { link } = this.#attachment;
     if (link === undefined) return;
+    this.#admitted = true;
     if (link.terms === undefined) {
       link.wire = new Wire(login.compression.server);
       this.#serverWire = link.wire;
@@ -475,6 +489,7 @@ export class Session {
       keys: this.#policy.passwordKeys,
       compressed: () => this.#clientWire.compressed || this.#serverWire.compressed,
       databaseChanged: (name) => this.defaultDb = name,
+      userChanged: (identity) => this.#changed = identity,
       closing: () => this.closeAfterResponse,
       clock: this.#scripting!.clock,
       report: (level, text) => this.#effects.report(level, text),
@@ -525,6 +540,16 @@ export class Session {
     this.#serverOpen = false;
     this.#effects.close("server");
     const name = this.#attachment.name;
+    const doing = this.#traffic === undefined ? "login" : "query";
+    const refusal: Refusal = {
+      errorNumber: ErrorNumber.CR_SERVER_LOST,
+      sqlState: "08S01",
+      text: `(proxy) lost connection to backend ${name} during ${doing}`,
+    };
+    const deferred = this.#clientOpen && this.#dialogue?.defer(refusal) === true;
+    if (this.#attachment.link !== undefined) this.#attachment.link.closed = true;
+    // The script may still look at the server.
+    if (this.#clientOpen && !deferred) this.#goodbye();
     this.#attachment.release();
     if (!this.#clientOpen) return;
     if (this.state === "CLOSE_SERVER" || this.idle) {
@@ -540,14 +565,8 @@ export class Session {
       this.#on(ON.server_closed);
       return this.#end();
     }
-    const doing = this.#traffic === undefined ? "login" : "query";
     this.#effects.report("warning", `Backend ${name} went away during a ${doing}: ${reason}`);
-    const refusal: Refusal = {
-      errorNumber: ErrorNumber.CR_SERVER_LOST,
-      sqlState: "08S01",
-      text: `(proxy) lost connection to backend ${name} during ${doing}`,
-    };
-    if (this.#dialogue?.defer(refusal) !== true) this.#refuse(refusal);
+    if (!deferred) this.#refuse(refusal);
   }
 
   /** Sends an ERR packet, where the client can understand one, and closes both sides. */

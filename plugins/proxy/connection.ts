@@ -117,8 +117,11 @@ export class Connection implements Effects, SocketOwner {
   drop(): void {
     this.#connecting?.abort();
     this.#connecting = undefined;
-    this.#server?.stream.destroy();
+    const server = this.#server;
     this.#letGo();
+    // Its end is nobody's business any more: there may be another one by then.
+    server?.park(() => {});
+    server?.stream.destroy();
   }
 
   park(lost: () => void): ParkedSocket {

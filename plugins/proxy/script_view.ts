@@ -4,6 +4,7 @@
  * @module
  */
 import type { Session } from "../../lib/core/session.ts";
+import type { Identity } from "../../lib/core/server_link.ts";
 import { parseServerVersion, versionNumber } from "../../lib/protocol/mod.ts";
 import type { AddressView, ConnectionView, SocketView } from "../../lib/script/mod.ts";
 import { NO_ADDRESS, viewOfAddr } from "./address_view.ts";
@@ -69,17 +70,16 @@ class ClientView implements SocketView {
   }
 
   get username(): string | undefined {
-    return this.#session.username;
+    return this.#session.identity?.username;
   }
 
   get scrambled_password(): Uint8Array | undefined {
-    const { link, login } = this.#session;
-    return link?.identity?.authResponse ?? login.client?.authResponse;
+    return this.#session.identity?.authResponse;
   }
 
   get auth_plugin_name(): string | undefined {
-    const { login } = this.#session;
-    return login.client?.authPluginName ?? login.handshake?.authPluginName ?? (login.handshake && "");
+    const { identity, login } = this.#session;
+    return identity?.authPluginName ?? login.handshake?.authPluginName ?? (login.handshake && "");
   }
 
   get mysqld_version(): number | undefined {
@@ -120,17 +120,23 @@ class ServerView implements SocketView {
     return this.#session.link?.defaultDb ?? "";
   }
 
+  /** Who is logged in, or is about to be. */
+  get #identity(): Identity | undefined {
+    const { identity, link, loggingIn } = this.#session;
+    return loggingIn ? identity ?? link?.identity : link?.identity;
+  }
+
   get username(): string | undefined {
-    return this.#session.link?.identity?.username;
+    return this.#identity?.username;
   }
 
   get scrambled_password(): Uint8Array | undefined {
-    return this.#session.link?.identity?.authResponse;
+    return this.#identity?.authResponse;
   }
 
   get auth_plugin_name(): string | undefined {
     const { link } = this.#session;
-    return link?.identity?.authPluginName ?? link?.handshake?.authPluginName ?? (link?.handshake && "");
+    return this.#identity?.authPluginName ?? link?.handshake?.authPluginName ?? (link?.handshake && "");
   }
 
   get mysqld_version(): number | undefined {
