@@ -5,6 +5,7 @@
  */
 import { ArgumentError, type LuaEngine, type LuaFunction, type State } from "../engine.ts";
 import { LuaType, MULTIPLE_RESULTS, REGISTRY, typeName } from "../lua_api.ts";
+import { linuxErrorNumber } from "./error_numbers.ts";
 import { KnownStrings } from "./known_strings.ts";
 import { replace, type Replacement } from "./native_function.ts";
 
@@ -223,6 +224,19 @@ const CONVERSIONS = /%(E[cCxXyY]|O[deHImMSuUVwWy]|[aAbBcCdDeFgGhHIjmMnprRStTuUVw
 function osFunctions(engine: LuaEngine): Record<string, Replacement> {
   const { api } = engine;
   return {
+    remove: (L, native) => withLinuxError(engine, L, native(L)),
+    // Lua 5.1's message begins with the file.
+    rename(L, native) {
+      const count = native(L);
+      if (count === 3) {
+        api.lua_pushvalue(L, 1);
+        engine.pushText(L, ": ");
+        api.lua_pushvalue(L, -4);
+        api.lua_concat(L, 3);
+        putAt(engine, L, -3);
+      }
+      return withLinuxError(engine, L, count);
+    },
     // Lua 5.4 puts the fields of the table right.
     time(L, native) {
       if (api.lua_type(L, 1) === TABLE) {
@@ -253,6 +267,17 @@ function osFunctions(engine: LuaEngine): Record<string, Replacement> {
   };
 }
 
+/** Of nil, a message and an error number as results, changes the number. */
+function withLinuxError(engine: LuaEngine, L: State, count: number): number {
+  const { api } = engine;
+  if (count === 3 && api.lua_type(L, -3) === NIL) {
+    const number = linuxErrorNumber(api.lua_tonumberx(L, -1, 0));
+    api.lua_settop(L, -2);
+    engine.pushNumber(L, number);
+  }
+  return count;
+}
+
 function ioFunctions(engine: LuaEngine): Record<string, Replacement> {
   const { api } = engine;
   return {
@@ -265,7 +290,7 @@ function ioFunctions(engine: LuaEngine): Record<string, Replacement> {
           putAt(engine, L, 2);
         }
       }
-      return native(L);
+      return withLinuxError(engine, L, native(L));
     },
   };
 }

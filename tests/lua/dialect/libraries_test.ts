@@ -44,7 +44,9 @@ Deno.test("functions of os and io take what the C library takes", async () => {
     "return os.date('!%Y-%m-%d', 86400.7), os.date('!%s', 5)": "1970-01-02 5",
     "local t = {year = 2020, month = 1, day = 32.5} os.time(t) return t.day, t.month": "32.5 1",
     "return os.difftime(5, 3), os.difftime(5)": "2 5",
-    "return (select(2, io.open('/nonexistent/x', 'rw')))": "/nonexistent/x: No such file or directory",
+    "return io.open('/nonexistent/x', 'rw')": "nil /nonexistent/x: No such file or directory 2",
+    "return os.remove('/nonexistent/x')": "nil /nonexistent/x: No such file or directory 2",
+    "return os.rename('/nonexistent/x', '/y')": "nil /nonexistent/x: No such file or directory 2",
   });
 });
 
