@@ -11,6 +11,8 @@ import { LuaError } from "./lua_error.ts";
 const PAUSE_MS = 10_000;
 /** Different errors that are remembered. */
 const REMEMBERED = 200;
+/** Characters of a message that are logged: a script can make it as long as memory allows. */
+const LONGEST = 4000;
 
 interface Occurrence {
   count: number;
@@ -34,11 +36,12 @@ export class HookErrors {
 
   /** A hook has failed. */
   failed(hook: string, error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
+    const whole = error instanceof Error ? error.message : String(error);
+    const message = whole.length > LONGEST ? `${whole.slice(0, LONGEST)}...` : whole;
     const traceback = error instanceof LuaError
       ? classicTraceback(error.traceback.replace(/(?:\n\t\(proxy\.\w+\):.*)+$/, ""))
       : error instanceof Error
-      ? error.stack ?? ""
+      ? error.stack?.match(/^ {4}at [^]*$/m)?.[0] ?? ""
       : "";
     this.report("critical", `(${hook}) ${message}`, traceback);
   }

@@ -76,6 +76,12 @@ export class LuaHost {
     return this.#file.folder;
   }
 
+  /** Ends Lua: what scripts have open is closed. Nothing may be called afterwards. */
+  close(): void {
+    this.#room.global.flush();
+    this.engine.close();
+  }
+
   /** How many connections have a script. */
   get connections(): number {
     return this.#room.scripts.size;

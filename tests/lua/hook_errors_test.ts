@@ -34,3 +34,9 @@ Deno.test("report() forgets the oldest of many different errors", () => {
   errors.report("critical", "error 999");
   assertEquals(records.length, 1001);
 });
+
+Deno.test("failed() cuts long messages", () => {
+  const records: string[] = [];
+  new HookErrors((_level, text) => void records.push(text)).failed("read_auth", new Error("x".repeat(1e6)));
+  assertEquals((records[0]?.length ?? 0) < 10_000, true);
+});

@@ -286,6 +286,22 @@ Deno.test("a result that is kept can be read later", async () => {
   }
 });
 
+Deno.test("readQueryResult() takes a result twice, and one of a query that was not in the queue", async () => {
+  using test = await TestHost.open(`
+    function read_query(packet) proxy.queries:append(1, packet) return 1 end
+    function read_query_result(inj) _G.ids = (_G.ids or "") .. inj.id .. tostring(inj.query) .. " " end`);
+  const script = test.connect();
+  await script.readQuery(comQuery("x"));
+  const [query] = script.queries;
+  if (query === undefined) throw new Error("nothing in the queue");
+  const foreign = { id: 9, packet: comQuery("y"), resultsetIsNeeded: false, appendedAt: 0 };
+  for (const one of [query, query, foreign]) {
+    assertEquals(await script.readQueryResult(resultOf(one, [])), Verdict.NONE);
+  }
+  assertEquals(test.world.records, []);
+  assertEquals(test.host.engine.execute(`return ids == "1\\3x 1nil 9nil "`, "=t"), [true]);
+});
+
 Deno.test("responses outside of Lua are let go of", async () => {
   using test = await TestHost.open(`
     function read_query(packet) proxy.queries:append(1, packet, { resultset_is_needed = true }) return 1 end

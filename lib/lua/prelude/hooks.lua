@@ -122,7 +122,7 @@ function hooks.read_query_result(connection, record, token, id, slot)
   enter(connection)
   local queue = connection.queue
   local query = queue[slot]
-  queue[slot] = nil
+  if query ~= nil then queue[slot] = nil end
   local read_query_result = connection.env.read_query_result
   if read_query_result then
     local verdict = read_query_result(injection(record, token, id, query))
