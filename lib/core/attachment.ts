@@ -4,10 +4,14 @@
  *
  * @module
  */
+import { Command, encodePacket, HEADER_LENGTH, ProtocolError } from "../protocol/mod.ts";
 import { type Backends, BackendState } from "./backends.ts";
 import type { Effects } from "./effects.ts";
 import type { Pool } from "./pool.ts";
 import { ServerLink } from "./server_link.ts";
+
+const RESET = encodePacket(Uint8Array.of(Command.COM_RESET_CONNECTION), 0);
+const OK = 0x00;
 
 /** At most one server at a time. */
 export class Attachment {
@@ -65,26 +69,41 @@ export class Attachment {
     if (this.#backends.failed(index, now)) this.#effects.backendChanged(index, false, reason);
   }
 
-  /** Gives the server back: to the pool if another client could have it, or to nobody. */
-  park(): void {
+  /**
+   * Gives the server back: to the pool if another client could have it, or to nobody.
+   *
+   * @param reset its session is to be as after the login again, since the client is gone that made it what it is.
+   */
+  park(reset = false): void {
     const { link } = this;
     if (link === undefined || this.#pool === undefined) return;
-    const pool = this.#pool;
     this.release();
-    if (link.reusable) {
-      pool.add({ link, socket: this.#effects.park(() => pool.remove(link)) });
-    } else {
-      this.#effects.report(
-        "info",
-        `A connection to backend ${this.#backends.entry(link.backend).name} is not fit for the pool`,
-      );
-      this.#effects.drop();
+    if (!link.reusable) {
+      const { name } = this.#backends.entry(link.backend);
+      this.#effects.report("info", `A connection to backend ${name} is not fit for the pool`);
+      return this.#effects.drop();
     }
+    this.#shelve(this.#pool, link, reset);
   }
 
-  /** Takes an idle connection of `user`, for a client who has agreed on `capabilities`; what was attached is given back. */
-  take(index: number, user: string, capabilities: bigint): boolean {
-    return this.#adopt(this.#pool?.take(index, user, capabilities));
+  #shelve(pool: Pool, link: ServerLink, reset: boolean): void {
+    let resetting = reset;
+    const socket = this.#effects.park({
+      heard: (bytes) => {
+        const stays = resetting && saysOk(link, bytes);
+        resetting = false;
+        if (stays) pool.add({ link, socket });
+        return stays;
+      },
+      lost: () => pool.remove(link),
+    });
+    if (reset) socket.send(link.wire.encode(RESET, true));
+    else pool.add({ link, socket });
+  }
+
+  /** Takes an idle connection of `user`, for a client who has agreed on `capabilities` and speaks `charset`; what was attached is given back. */
+  take(index: number, user: string, capabilities: bigint, charset: number): boolean {
+    return this.#adopt(this.#pool?.take(index, user, capabilities, charset));
   }
 
   /** Takes an idle connection for a client who has yet to log in. */
@@ -109,4 +128,15 @@ export class Attachment {
     this.#backends.detach(this.backend);
     this.backend = undefined;
   }
+}
+
+/** Whether the server has said that all went well, and nothing else. */
+function saysOk(link: ServerLink, bytes: Uint8Array): boolean {
+  let ok = false;
+  try {
+    link.wire.decode(bytes, (plain) => ok = plain[HEADER_LENGTH] === OK);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+  }
+  return ok;
 }

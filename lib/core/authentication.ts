@@ -58,6 +58,9 @@ export type FirstStep =
 const OK_HEADER = 0x00;
 const ERR_HEADER = 0xff;
 
+/** Plugins whose first packet answers the nonce, the same way each time, and does not hold the password. */
+const ANSWERS_NONCE: ReadonlySet<string> = new Set([CACHING_SHA2_PASSWORD, "mysql_native_password", "client_ed25519"]);
+
 /** One exchange: a login, or a change of user. */
 export class Authentication {
   readonly #keys: PasswordKeys;
@@ -69,6 +72,9 @@ export class Authentication {
   #wanted = false;
   /** The client's password while the server's key is being fetched. */
   #password: Uint8Array | undefined;
+  /** The client's answer to the nonce, once it is there. */
+  #answer: Uint8Array | undefined;
+  #factors = 1;
 
   /** @param nonce what the client was given last, with or without the NUL behind it. */
   constructor(keys: PasswordKeys, client: Transport, server: Transport, plugin: string, nonce: Uint8Array) {
@@ -89,8 +95,14 @@ export class Authentication {
     return this.#plugin;
   }
 
+  /** The client's answer to the nonce, if that alone proves who it is: then the same client would answer the same again. */
+  get proof(): Uint8Array | undefined {
+    return this.#factors === 1 && ANSWERS_NONCE.has(this.#plugin) ? this.#answer : undefined;
+  }
+
   /** Takes the data that came with the login packet, for the plugin that the client chose. */
   first(plugin: string | undefined, data: Uint8Array): FirstStep {
+    this.#answer = data.slice();
     if (plugin !== undefined && plugin !== "") this.#plugin = plugin;
     if (this.#plugin === CLEAR_PASSWORD) {
       const refusal = this.#clearPasswordRefusal();
@@ -136,6 +148,7 @@ export class Authentication {
       }
       case AUTH_NEXT_FACTOR_HEADER: {
         const { pluginName, data } = parseAuthNextFactor(payload);
+        this.#factors++;
         return this.#begin(payload, pluginName, data);
       }
       case AUTH_MORE_DATA_HEADER:
@@ -147,6 +160,7 @@ export class Authentication {
 
   /** Takes a packet of the client. */
   fromClient(payload: Uint8Array): AuthStep {
+    this.#answer ??= payload.slice();
     return this.#wanted ? this.#translate(payload) : { kind: "to-server", payload };
   }
 
@@ -158,6 +172,7 @@ export class Authentication {
   /** The server wants another plugin, or one more. */
   #begin(payload: Uint8Array, plugin: string, data: Uint8Array): AuthStep {
     this.#forgetPassword();
+    this.#answer = undefined;
     this.#plugin = plugin;
     this.#nonce = nonceOf(data);
     this.#wanted = plugin === SHA256_PASSWORD;

@@ -44,6 +44,16 @@ export class ChangeUser extends PacketExchange {
     return { ...this.#terms, nonce: this.#authentication.nonce };
   }
 
+  /** The plugin that the nonce was given for. */
+  get plugin(): string {
+    return this.#authentication.plugin;
+  }
+
+  /** The client's answer to the nonce, see {@linkcode Authentication.proof}. */
+  get proof(): Uint8Array | undefined {
+    return this.#authentication.proof;
+  }
+
   /**
    * Takes a packet with its header: the command first, then what goes on with it.
    *

@@ -9,8 +9,17 @@ export type Side = "client" | "server";
 
 /** A server's socket that no session has, until one takes it. */
 export interface ParkedSocket {
+  send(bytes: Uint8Array): void;
   /** Sends a last command and closes it. */
   discard(farewell: Uint8Array): void;
+}
+
+/** Who looks after a parked socket. */
+export interface Keeper {
+  /** Bytes have come. @returns whether the socket may stay; it is closed otherwise. */
+  heard(bytes: Uint8Array): boolean;
+  /** It is closed. */
+  lost(): void;
 }
 
 /** Carries out what a session asks for. Calls come in order and while an event is being handled, never later. */
@@ -28,12 +37,8 @@ export interface Effects {
   secure(side: Side, first: Uint8Array): void;
   /** Close a side after everything sent to it is written. */
   close(side: Side): void;
-  /**
-   * Give the server's socket away.
-   *
-   * @param lost is called if it closes, or the server says anything, while nobody has it; it is closed then.
-   */
-  park(lost: () => void): ParkedSocket;
+  /** Give the server's socket away. */
+  park(keeper: Keeper): ParkedSocket;
   /** Take a socket that was parked, in place of the server's (there is none now). */
   adopt(socket: ParkedSocket): void;
   /** Take no more bytes of the client until the promise has settled. */

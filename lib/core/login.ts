@@ -265,23 +265,21 @@ export class Login extends PacketExchange {
 
   /** The client gets a pooled connection if it says what its last user said, who knew the password. */
   #recognise({ username, authResponse }: HandshakeResponse41): Answer {
-    const last = this.#reused!.identity;
-    const same = last !== undefined && last.username === username && equal(last.authResponse, authResponse);
-    return same ? { kind: "recognised" } : {
-      kind: "refuse",
-      refusal: {
-        errorNumber: ErrorNumber.ER_ACCESS_DENIED_ERROR,
-        sqlState: "28000",
-        text: "(proxy-pool) login failed",
-      },
-    };
+    const { proof, username: last } = this.#reused!.identity ?? {};
+    const same = proof !== undefined && last === username && equal(proof, authResponse);
+    if (same) return { kind: "recognised" };
+    const text = "(proxy-pool) login failed";
+    return { kind: "refuse", refusal: { errorNumber: ErrorNumber.ER_ACCESS_DENIED_ERROR, sqlState: "28000", text } };
   }
 
   /** The login packet for the server; a change of user where the server is logged in to already. */
   response(): Uint8Array {
     const { payload, capabilities, data, zstdLevel } = this.#held!;
     this.#held = undefined;
-    if (this.#reused !== undefined) return this.packetFor("server", this.#changeUser(data));
+    if (this.#reused !== undefined) {
+      this.#reused.changing = true;
+      return this.packetFor("server", this.#changeUser(data));
+    }
     return this.packetFor("server", changeResponse(payload, { capabilities, authResponse: data, zstdLevel }));
   }
 
@@ -375,13 +373,14 @@ export class Login extends PacketExchange {
     const nonce = this.#authentication?.nonce ?? this.#nonce;
     const plugin = this.#authentication?.plugin ?? this.#plugin;
     const capabilities = this.#reused?.terms?.capabilities ?? this.#agreed;
-    return { transport: this.#server, capabilities, format: this.format, plugin, nonce };
+    const charset = this.client?.charset ?? 0;
+    return { transport: this.#server, capabilities, format: this.format, charset, plugin, nonce };
   }
 
   /** Who has logged in. */
   get identity(): Identity {
     const { username = "", authResponse = new Uint8Array(0), authPluginName } = this.client ?? {};
-    return { username, authResponse, authPluginName };
+    return { username, authResponse, authPluginName, proof: this.#authentication?.proof };
   }
 
   /** What both sides have agreed on. */

@@ -187,6 +187,10 @@ export class LoginDialogue {
     if (packet[HEADER_LENGTH] === OK_HEADER) this.#host.accepted(this.login, packet);
     calls.ask(calls.script.readAuthResult(packet.subarray(HEADER_LENGTH)), (verdict) => {
       if (this.#host.loginOver) return;
+      const [header = 0] = packet.subarray(HEADER_LENGTH);
+      if (!this.#host.serverAttached && header !== OK_HEADER && header !== ERR_HEADER) {
+        return this.#host.refuse(unknown("the script has given the server away before it let the client in"));
+      }
       const [instead] = verdict === Verdict.SEND_RESULT ? calls.script.response() : [];
       this.#guarded(() => this.#authResult(packet, instead === undefined ? packet : encodePacket(instead, packet[3]!)));
     });
@@ -288,7 +292,7 @@ export class LoginDialogue {
   #answerLogin(payloads: readonly Uint8Array[]): void {
     this.#life.on(ON.answered);
     this.#sendAll(payloads);
-    if (payloads.at(-1)?.[0] === ERR_HEADER) {
+    if (payloads.some(([header]) => header === ERR_HEADER)) {
       this.#life.on(ON.refused);
       return this.#host.end();
     }

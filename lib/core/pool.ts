@@ -61,10 +61,13 @@ export class Pool {
    *
    * @param capabilities what the client has agreed on; a connection that was logged in on other terms would behave
    *   otherwise than the client expects.
+   * @param charset the client's, from its login.
    */
-  take(backend: number, user: string, capabilities: bigint): Idle | undefined {
+  take(backend: number, user: string, capabilities: bigint, charset: number): Idle | undefined {
     const list = this.#backends[backend]?.get(user);
-    const at = list?.findIndex(({ link }) => ((link.terms?.capabilities ?? 0n) & BINDING) === (capabilities & BINDING));
+    const at = list?.findIndex(({ link: { terms } }) =>
+      terms !== undefined && (terms.capabilities & BINDING) === (capabilities & BINDING) && terms.charset === charset
+    );
     return list === undefined || at === undefined || at < 0 ? undefined : list.splice(at, 1)[0];
   }
 

@@ -31,6 +31,8 @@ export interface LinkTerms {
   /** What client and server agreed on. */
   readonly capabilities: bigint;
   readonly format: ResponseFormat;
+  /** The low byte of the collation that the client has asked for. */
+  readonly charset: number;
   /** The plugin and nonce that a change of user begins with. */
   readonly plugin: string;
   readonly nonce: Uint8Array;
@@ -70,7 +72,8 @@ export class ServerLink {
 
   /** Whether another client could be given it: logged in for certain, nothing under way, no transaction open. */
   get reusable(): boolean {
-    return !this.closed && !this.changing && this.terms !== undefined && this.tracker.idle && this.responses.atBoundary &&
+    return !this.closed && !this.changing && this.terms !== undefined && this.tracker.idle &&
+      this.responses.atBoundary &&
       !this.tracker.inTransaction;
   }
 

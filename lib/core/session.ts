@@ -90,6 +90,7 @@ export class Session {
   #room: (() => void) | undefined;
   /** What the script has written to `backend_ndx`, 0 for nothing. */
   #wish = 0;
+  /** The script's last hook has been called. */
   #said = false;
   /** A server has let the client in. */
   #admitted = false;
@@ -317,16 +318,21 @@ export class Session {
     this.#wish = ndx;
     const attachment = this.#attachment;
     if (ndx === 0) {
-      attachment.park();
+      attachment.park(this.#said);
     } else {
       if (this.#traffic === undefined && !this.#admitted && this.#life.number !== STATE_NUMBER.CONNECT_SERVER) {
         // The client has been greeted by another server, or has yet to prove who it is.
-        this.#effects.report("warning", "proxy.connection.backend_ndx cannot be given another server during a login");
+        this.#effects.report("info", "proxy.connection.backend_ndx cannot be given another server during a login");
         return;
       }
       const taken = this.#traffic === undefined && this.#dialogue?.login.client === undefined
         ? attachment.takeAny(ndx - 1)
-        : attachment.take(ndx - 1, this.identity?.username ?? "", this.#login.capabilities);
+        : attachment.take(
+          ndx - 1,
+          this.identity?.username ?? "",
+          this.#login.capabilities,
+          this.#login.client?.charset ?? 0,
+        );
       if (!taken) return;
     }
     this.#serverOpen = attachment.link !== undefined;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Backends } from "../../lib/core/backends.ts";
-import type { Effects, ParkedSocket, Side } from "../../lib/core/effects.ts";
+import type { Effects, Keeper, ParkedSocket, Side } from "../../lib/core/effects.ts";
 import { badHandshake } from "../../lib/core/refusal.ts";
 import { Session } from "../../lib/core/session.ts";
 import type { Address } from "../../lib/net/address.ts";
@@ -120,14 +120,13 @@ export class Connection implements Effects, SocketOwner {
     const server = this.#server;
     this.#letGo();
     // Its end is nobody's business any more: there may be another one by then.
-    server?.park(() => {});
-    server?.stream.destroy();
+    server?.abandon();
   }
 
-  park(lost: () => void): ParkedSocket {
+  park(keeper: Keeper): ParkedSocket {
     const socket = this.#server;
     if (socket === undefined) throw new TypeError("There is no server to park");
-    socket.park(lost);
+    socket.park(keeper);
     this.#letGo();
     return socket;
   }

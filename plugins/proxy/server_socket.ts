@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ParkedSocket } from "../../lib/core/effects.ts";
+import type { Keeper, ParkedSocket } from "../../lib/core/effects.ts";
 import type { Stream, StreamEnd, StreamHandler } from "../../lib/net/stream.ts";
 
 /** Whoever has the socket at the moment. */
@@ -16,19 +16,19 @@ export interface SocketOwner {
   failed(error: unknown): void;
 }
 
-/** Nobody: a parked socket is to be silent. */
+/** Nobody: a parked socket is to be silent, but for what its keeper waits for. */
 class Parked implements SocketOwner {
-  readonly #lost: () => void;
   readonly #stream: Stream;
+  readonly #keeper: Keeper;
 
-  constructor(stream: Stream, lost: () => void) {
+  constructor(stream: Stream, keeper: Keeper) {
     this.#stream = stream;
-    this.#lost = lost;
+    this.#keeper = keeper;
   }
 
-  /** What a server says of its own accord, it says before it closes. */
-  data(): undefined {
-    this.#lost();
+  data(view: Uint8Array): undefined {
+    if (this.#keeper.heard(view)) return;
+    this.#keeper.lost();
     this.#stream.destroy();
   }
 
@@ -37,13 +37,15 @@ class Parked implements SocketOwner {
   }
 
   ended(): void {
-    this.#lost();
+    this.#keeper.lost();
   }
 
   failed(): void {
-    this.#lost();
+    this.#keeper.lost();
   }
 }
+
+const NOBODY: Keeper = { heard: () => true, lost: () => {} };
 
 /** One socket and who has it. */
 export class ServerSocket implements ParkedSocket, StreamHandler {
@@ -84,12 +86,22 @@ export class ServerSocket implements ParkedSocket, StreamHandler {
   }
 
   /** Gives it to nobody. */
-  park(lost: () => void): void {
-    this.#owner = new Parked(this.stream, lost);
+  park(keeper: Keeper): void {
+    this.#owner = new Parked(this.stream, keeper);
+  }
+
+  send(bytes: Uint8Array): void {
+    this.stream.write(bytes);
+  }
+
+  /** Closes it without a word. */
+  abandon(): void {
+    this.park(NOBODY);
+    this.stream.destroy();
   }
 
   discard(farewell: Uint8Array): void {
-    this.park(() => {});
+    this.park(NOBODY);
     this.stream.write(farewell);
     this.stream.end(false);
   }

@@ -4,7 +4,7 @@
  * @module
  */
 import { type BackendEntry, Backends, BackendType } from "../../lib/core/backends.ts";
-import type { Effects, ParkedSocket, Side } from "../../lib/core/effects.ts";
+import type { Effects, Keeper, ParkedSocket, Side } from "../../lib/core/effects.ts";
 import type { LoginPolicy } from "../../lib/core/login_policy.ts";
 import { type Scripting, Session } from "../../lib/core/session.ts";
 import {
@@ -24,6 +24,7 @@ export type Effect =
   | { readonly secure: Side; readonly first: string }
   | { readonly close: Side }
   | { readonly park: true }
+  | { readonly parked: string }
   | { readonly discard: true }
   | { readonly adopt: true }
   | { readonly hold: true }
@@ -50,6 +51,8 @@ export class Playbook implements Effects {
   readonly backends: Backends;
   readonly session: Session;
   readonly reports: string[] = [];
+  /** Of the socket that was parked last. */
+  keeper: Keeper | undefined;
   now = 1000;
   #effects: Effect[] = [];
 
@@ -119,9 +122,13 @@ export class Playbook implements Effects {
     this.#effects.push({ backend, up });
   }
 
-  park(_lost: () => void): ParkedSocket {
+  park(keeper: Keeper): ParkedSocket {
+    this.keeper = keeper;
     this.#effects.push({ park: true });
-    return { discard: () => this.#effects.push({ discard: true }) };
+    return {
+      send: (bytes) => this.#effects.push({ parked: hex(bytes) }),
+      discard: () => this.#effects.push({ discard: true }),
+    };
   }
 
   adopt(_socket: ParkedSocket): void {

@@ -608,7 +608,7 @@ Deno.test("Session gives a pooled connection to another client of the same user 
   parked(pool);
   const script = new FakeScript();
   const book = loggedIn(script, undefined, pool);
-  assertEquals(pool.take(0, "eve", CAPABILITIES), undefined);
+  assertEquals(pool.take(0, "eve", CAPABILITIES, 255), undefined);
   book.session.backendNdx = 1;
   assertEquals(book.take(), [{ park: true }, { adopt: true }]);
   assertEquals(pool.idleOf(0, "ada"), 1);
@@ -674,8 +674,32 @@ Deno.test("Session parks its server in disconnect_client, but not in the middle 
     book.take();
     book.session.closed("client", book.now);
     assertEquals(book.take().slice(0, 1), [busy ? { drop: true } : { park: true }]);
-    assertEquals(pool.count(0), busy ? 0 : 1);
+    assertEquals(pool.count(0), 0);
+    if (busy) continue;
+    // Only as good as new.
+    assertEquals(book.keeper?.heard(OK), true);
+    assertEquals(pool.count(0), 1);
+    assertEquals(book.keeper?.heard(OK), false);
   }
+});
+
+Deno.test("Session does not pool a connection whose session cannot be reset", () => {
+  const pool = new Pool();
+  const script = new FakeScript();
+  const book = loggedIn(script, undefined, pool);
+  script.onDisconnect = () => book.session.backendNdx = 0;
+  book.session.closed("client", book.now);
+  assertEquals(book.take().slice(0, 2), [{ park: true }, { parked: hex(command(Command.COM_RESET_CONNECTION)) }]);
+  assertEquals(book.keeper?.heard(encodePacket(DENIED, 1)), false);
+  assertEquals(pool.count(0), 0);
+});
+
+Deno.test("Session gives a pooled connection to clients of the same character set only", () => {
+  const pool = new Pool();
+  parked(pool);
+  assertEquals(pool.take(0, "ada", CAPABILITIES, 8), undefined);
+  assertEquals(pool.take(0, "ada", CAPABILITIES | Capability.CLIENT_FOUND_ROWS, 255), undefined);
+  assertEquals(pool.take(0, "ada", CAPABILITIES, 255)?.link.backend, 0);
 });
 
 // --- all of it, split anywhere
