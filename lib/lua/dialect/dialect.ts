@@ -15,8 +15,10 @@
  * @module
  */
 import type { LuaEngine, State } from "../engine.ts";
+import { installLenientFiles } from "./lenient_files.ts";
 import { installLenientFunctions } from "./lenient_functions.ts";
 import { installLevels } from "./levels.ts";
+import { latin1, pushLatin1 } from "./native_function.ts";
 import { classicTraceback } from "./traceback.ts";
 import { translate } from "./translate.ts";
 
@@ -56,9 +58,9 @@ export function installDialect(engine: LuaEngine): void {
     },
     // classic_traceback(text, length of the message): bytes that are no text stay what they are.
     classic_traceback: (L: State) => {
-      const text = Array.from(engine.argBytes(L, 1), (byte) => String.fromCharCode(byte)).join("");
+      const text = latin1(engine, L, 1);
       const classic = classicTraceback(text, engine.argInteger(L, 2));
-      engine.pushBytes(L, Uint8Array.from(classic, (char) => char.charCodeAt(0)));
+      pushLatin1(engine, L, classic);
       return 1;
     },
     userdata: (L: State) => {
@@ -81,6 +83,7 @@ export function installDialect(engine: LuaEngine): void {
     engine.run(coroutine, 3, () => {});
   }
   installLenientFunctions(engine, dialect);
+  installLenientFiles(engine);
   installLevels(engine);
   api.lua_getglobal(engine.main, engine.cstring("string"));
   api.lua_getfield(engine.main, -1, engine.cstring("gmatch"));

@@ -5,9 +5,8 @@
  */
 import { ArgumentError, type LuaEngine, type LuaFunction, type State } from "../engine.ts";
 import { LuaType, MULTIPLE_RESULTS, REGISTRY, typeName } from "../lua_api.ts";
-import { linuxErrorNumber } from "./error_numbers.ts";
 import { KnownStrings } from "./known_strings.ts";
-import { replace, type Replacement } from "./native_function.ts";
+import { latin1, pushLatin1, putAt, replace, type Replacement } from "./native_function.ts";
 
 const { FUNCTION, NIL, NUMBER, STRING, TABLE } = LuaType;
 
@@ -17,8 +16,6 @@ export function installLenientFunctions(engine: LuaEngine, dialect: number): voi
   replace(engine, "string", stringFunctions(engine, dialect));
   replace(engine, "table", tableFunctions(engine));
   replace(engine, "math", mathFunctions(engine));
-  replace(engine, "os", osFunctions(engine));
-  replace(engine, "io", ioFunctions(engine));
 }
 
 function basicFunctions(engine: LuaEngine, dialect: number): Record<string, Replacement> {
@@ -126,10 +123,6 @@ function stringFunctions(engine: LuaEngine, dialect: number): Record<string, Rep
 /** Its key in the registry. */
 const CAN_BE_EMPTY = "mysql-proxy.can_be_empty";
 
-function latin1(engine: LuaEngine, L: State, i: number): string {
-  return Array.from(engine.view(L, i), (byte) => String.fromCharCode(byte)).join("");
-}
-
 const PERCENT = 0x25;
 
 /**
@@ -151,18 +144,12 @@ function percentAllower(engine: LuaEngine): (L: State) => number {
       const plain = latin1(engine, L, 3).replace(/%([^%\d]|$)|%[%\d]/g, (whole, char) => {
         return char === undefined ? whole : char === "" ? "\0" : char;
       });
-      engine.pushBytes(L, Uint8Array.from(plain, (char) => char.charCodeAt(0)));
+      pushLatin1(engine, L, plain);
       putAt(engine, L, 3);
       break;
     }
     return length;
   };
-}
-
-/** Moves the value on top to `i`. */
-function putAt({ api }: LuaEngine, L: State, i: number): void {
-  api.lua_copy(L, -1, i);
-  api.lua_settop(L, -2);
 }
 
 function tableFunctions(engine: LuaEngine): Record<string, Replacement> {
@@ -212,85 +199,6 @@ function mathFunctions(engine: LuaEngine): Record<string, Replacement> {
       engine.pushNumber(L, Number.isFinite(seed) ? Math.trunc(seed) % 2 ** 53 : 0);
       native(L);
       return 0;
-    },
-  };
-}
-
-/** What `os.time` reads. */
-const TIME_FIELDS = ["year", "month", "day", "hour", "min", "sec", "isdst"];
-/** What Lua 5.4 lets through to strftime(). */
-const CONVERSIONS = /%(E[cCxXyY]|O[deHImMSuUVwWy]|[aAbBcCdDeFgGhHIjmMnprRStTuUVwWxXyYzZ%])|%([\s\S]?)/g;
-
-function osFunctions(engine: LuaEngine): Record<string, Replacement> {
-  const { api } = engine;
-  return {
-    remove: (L, native) => withLinuxError(engine, L, native(L)),
-    // Lua 5.1's message begins with the file.
-    rename(L, native) {
-      const count = native(L);
-      if (count === 3) {
-        api.lua_pushvalue(L, 1);
-        engine.pushText(L, ": ");
-        api.lua_pushvalue(L, -4);
-        api.lua_concat(L, 3);
-        putAt(engine, L, -3);
-      }
-      return withLinuxError(engine, L, count);
-    },
-    // Lua 5.4 puts the fields of the table right.
-    time(L, native) {
-      if (api.lua_type(L, 1) === TABLE) {
-        api.lua_createtable(L, 0, TIME_FIELDS.length);
-        for (const field of TIME_FIELDS) {
-          api.lua_getfield(L, 1, engine.cstring(field));
-          api.lua_setfield(L, -2, engine.cstring(field));
-        }
-        putAt(engine, L, 1);
-      }
-      return native(L);
-    },
-    // Of the conversions that only the GNU library has, the simple ones; others stay as they are.
-    date(L, native) {
-      if (api.lua_type(L, 1) !== STRING) return native(L);
-      const text = latin1(engine, L, 1);
-      const time = api.lua_type(L, 2) === NUMBER ? api.lua_tonumberx(L, 2, 0) : Date.now() / 1000;
-      const known = text.replace(CONVERSIONS, (whole, right, char) => {
-        if (right !== undefined) return whole;
-        return char === "s" ? `${Math.floor(time)}` : char === "k" ? "%H" : char === "l" ? "%I" : `%${whole}`;
-      });
-      if (known !== text) {
-        engine.pushBytes(L, Uint8Array.from(known, (char) => char.charCodeAt(0)));
-        putAt(engine, L, 1);
-      }
-      return native(L);
-    },
-  };
-}
-
-/** Of nil, a message and an error number as results, changes the number. */
-function withLinuxError(engine: LuaEngine, L: State, count: number): number {
-  const { api } = engine;
-  if (count === 3 && api.lua_type(L, -3) === NIL) {
-    const number = linuxErrorNumber(api.lua_tonumberx(L, -1, 0));
-    api.lua_settop(L, -2);
-    engine.pushNumber(L, number);
-  }
-  return count;
-}
-
-function ioFunctions(engine: LuaEngine): Record<string, Replacement> {
-  const { api } = engine;
-  return {
-    // fopen() looks at the first letter and for a "+", and takes whatever else is in the mode.
-    open(L, native) {
-      if (api.lua_type(L, 2) === STRING) {
-        const mode = engine.text(L, 2);
-        if (/^[rwa]/.test(mode) && !/^[rwa]\+?b?$/.test(mode)) {
-          engine.pushText(L, mode.slice(0, 1) + (mode.includes("+") ? "+" : "") + (mode.includes("b") ? "b" : ""));
-          putAt(engine, L, 2);
-        }
-      }
-      return withLinuxError(engine, L, native(L));
     },
   };
 }

@@ -50,3 +50,19 @@ export function replace(engine: LuaEngine, library: string, functions: Readonly<
   }
   api.lua_settop(main, -2);
 }
+
+/** Moves the value on top of the stack to `i`. */
+export function putAt({ api }: LuaEngine, L: State, i: number): void {
+  api.lua_copy(L, -1, i);
+  api.lua_settop(L, -2);
+}
+
+/** The bytes of the string at `i` as the characters with their numbers. */
+export function latin1(engine: LuaEngine, L: State, i: number): string {
+  return Array.from(engine.view(L, i), (byte) => String.fromCharCode(byte)).join("");
+}
+
+/** Pushes such characters as bytes. */
+export function pushLatin1(engine: LuaEngine, L: State, text: string): void {
+  engine.pushBytes(L, Uint8Array.from(text, (char) => char.charCodeAt(0)));
+}
