@@ -54,8 +54,9 @@ const ERR = 0xff;
 function leadingCount(packets: PacketList, index: number): number {
   const first = packets.byte(index, 0);
   if (first < 0xfb) return first;
-  const two = packets.byte(index, 1) | packets.byte(index, 2) << 8;
-  return first === 0xfc ? two : two | packets.byte(index, 3) << 16;
+  const byte = (at: number) => Math.max(packets.byte(index, at), 0);
+  const two = byte(1) | byte(2) << 8;
+  return first === 0xfc ? two : two | byte(3) << 16;
 }
 
 /** Whether a packet among rows ends them. */
