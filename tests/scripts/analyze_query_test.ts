@@ -15,7 +15,7 @@ scriptTest("analyze-query", "reports what takes longer than usual", async ({ pro
     const report = await printed(proxy, /\[analyze-query\][^[]*(\[\d+\][^[]*)/);
     assertMatch(report, /a statement took 2\d{6} us, much longer than usual\n/);
     assert(report.includes("  query: SELECT SLEEP(2) /* slow */\n"), report);
-    assertMatch(report, /  this statement: 40, average \d+\.\d\d us, standard deviation \d+\.\d\d us\n/);
+    assertMatch(report, / {2}this statement: 40, average \d+\.\d\d us, standard deviation \d+\.\d\d us\n/);
     assert(report.includes(`(app@${database})`), report);
     assertEquals(report.includes("PROCESSLIST"), false);
   }, { database });

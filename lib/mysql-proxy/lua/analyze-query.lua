@@ -145,7 +145,7 @@ local function show_queries()
     type = proxy.MYSQLD_PACKET_OK,
     resultset = {
       fields = {
-        { name = "query", type = proxy.MYSQL_TYPE_STRING },
+        { name = "query", type = proxy.MYSQL_TYPE_STRING, charset = 45 },
         { name = "COUNT(*)", type = proxy.MYSQL_TYPE_LONGLONG },
         { name = "AVG(qtime)", type = proxy.MYSQL_TYPE_NEWDECIMAL },
         { name = "STDDEV(qtime)", type = proxy.MYSQL_TYPE_NEWDECIMAL },

@@ -33,6 +33,7 @@ if not global.histogram then
 end
 local config = global.config.histogram
 local others = "(others)"
+local utf8mb4 = 45
 
 -- Counters ----------------------------------------------------------------------------------------------------------
 
@@ -108,7 +109,7 @@ local function show_queries()
     end
   end)
   return resultset({
-    { name = "query", type = proxy.MYSQL_TYPE_STRING },
+    { name = "query", type = proxy.MYSQL_TYPE_STRING, charset = utf8mb4 },
     { name = "count", type = proxy.MYSQL_TYPE_LONGLONG },
     { name = "max_query_time", type = proxy.MYSQL_TYPE_LONGLONG },
     { name = "avg_query_time", type = proxy.MYSQL_TYPE_NEWDECIMAL },
@@ -122,7 +123,7 @@ local function show_tables()
     if reads + writes > 0 then rows[#rows + 1] = { name, reads, writes } end
   end)
   return resultset({
-    { name = "table", type = proxy.MYSQL_TYPE_STRING },
+    { name = "table", type = proxy.MYSQL_TYPE_STRING, charset = utf8mb4 },
     { name = "reads", type = proxy.MYSQL_TYPE_LONGLONG },
     { name = "writes", type = proxy.MYSQL_TYPE_LONGLONG },
   }, rows)

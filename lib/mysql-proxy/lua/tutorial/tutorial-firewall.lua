@@ -1,79 +1,51 @@
 --[[
-  tutorial-firewall: lets only those statements pass that it has learned before. What it has learned is in a file, so it can be read,
-  edited, and is there after a restart.
+  tutorial-firewall: lets only those statements pass that it has learned before. Statements that differ in values, case and
+  spaces only are the same.
 
   Start it with:
     mysql-proxy --proxy-lua-script=tutorial-firewall
 
   Try, through the proxy, as root:
-    FIREWALL LEARN         -- from now on each statement is allowed, and learned
-    FIREWALL PROTECT       -- from now on all others are refused
-    FIREWALL OFF
-
-  Statements that differ in values, case and spaces only are the same. The file is firewall.txt in the current folder, or the one
-  that the environment variable FIREWALL_FILE names.
+    PROXY SET GLOBAL firewall.mode = "learn"      -- each statement is allowed, and learned
+    PROXY SET GLOBAL firewall.mode = "protect"    -- all others are refused
+    PROXY SET GLOBAL firewall.mode = "off"
+    PROXY SAVE CONFIG INTO "/tmp/firewall.lua"    -- keeps what it has learned, to be read and edited
+    PROXY LOAD CONFIG FROM "/tmp/firewall.lua"
 ]]
 
+local commands = require("proxy.commands")
 local tokenizer = require("proxy.tokenizer")
+require("proxy.auto-config")
 
 -- Who may change what it does.
 local admin = "root"
-local path = os.getenv("FIREWALL_FILE") or "firewall.txt"
 
--- One table for the clients of all event threads: mode, and the allowed statements.
-local function load_rules()
-  local rules = { mode = "PROTECT", allowed = {} }
-  local file = io.open(path)
-  if not file then
-    rules.mode = "OFF"
-    return rules
-  end
-  for line in file:lines() do rules.allowed[line] = true end
-  file:close()
-  return rules
-end
-
-if not proxy.global.firewall then proxy.global.firewall = load_rules() end
-local rules = proxy.global.firewall
-
-local function learn(query)
-  rules.allowed[query] = true
-  local file, message = io.open(path, "a")
-  if not file then
-    print("[firewall] cannot write: " .. message)
-    return
-  end
-  file:write(query, "\n")
-  file:close()
-end
-
-local function answer(response)
-  proxy.response = response
-  return proxy.PROXY_SEND_RESULT
-end
+local global = proxy.global
+if not global.config.firewall then global.config.firewall = { mode = "off", allowed = {} } end
 
 function read_query(packet)
-  local command = packet:byte()
+  local command = commands.parse(packet)
   -- A statement that is prepared is looked at when it is prepared.
-  if command ~= proxy.COM_QUERY and command ~= proxy.COM_STMT_PREPARE then return end
-  local mode = packet:sub(2):upper():match("^%s*FIREWALL%s+(%u+)%s*$")
-  if (mode == "LEARN" or mode == "PROTECT" or mode == "OFF") and proxy.connection.client.username == admin then
-    rules.mode = mode
-    return answer({ type = proxy.MYSQLD_PACKET_OK })
+  if not command.query then return end
+  if proxy.connection.client.username == admin then
+    local answer = global.config:handle(command)
+    if answer then return answer end
   end
-  if rules.mode == "OFF" then return end
 
-  local query = tokenizer.normalize(tokenizer.tokenize(packet:sub(2))):gsub("%c", " ")
-  if rules.allowed[query] then return end
-  if rules.mode == "LEARN" then
-    learn(query)
+  local firewall = global.config.firewall
+  if firewall.mode == "off" then return end
+  local query = tokenizer.normalize(tokenizer.tokenize(command.query))
+  if firewall.allowed[query] then return end
+  if firewall.mode == "learn" then
+    firewall.allowed[query] = true
     return
   end
-  print("[firewall] refused: " .. query)
-  return answer({
+  print("[firewall] refused: " .. query:gsub("%c", " "))
+  proxy.response = {
     type = proxy.MYSQLD_PACKET_ERR,
     errcode = 1227,
     sqlstate = "42000",
     errmsg = "the firewall does not know this statement",
-  })
+  }
+  return proxy.PROXY_SEND_RESULT
 end

@@ -25,7 +25,8 @@ function read_query(packet)
       fields = {
         { name = "status", type = proxy.MYSQL_TYPE_LONG },
         { name = "content_type", type = proxy.MYSQL_TYPE_VAR_STRING },
-        { name = "body", type = proxy.MYSQL_TYPE_BLOB },
+        -- 63 says that these are bytes, not text.
+        { name = "body", type = proxy.MYSQL_TYPE_BLOB, charset = 63 },
       },
       rows = {
         { answer.status, answer.headers["content-type"], answer.body },
