@@ -72,13 +72,14 @@ export class Attachment {
   /**
    * Gives the server back: to the pool if another client could have it, or to nobody.
    *
+   * @param atRest nothing is under way with it, as far as its traffic can tell.
    * @param reset its session is to be as after the login again, since the client is gone that made it what it is.
    */
-  park(reset = false): void {
+  park(atRest: boolean, reset: boolean): void {
     const { link } = this;
     if (link === undefined || this.#pool === undefined) return;
     this.release();
-    if (!link.reusable) {
+    if (!atRest || !link.reusable) {
       const { name } = this.#backends.entry(link.backend);
       this.#effects.report("info", `A connection to backend ${name} is not fit for the pool`);
       return this.#effects.drop();
@@ -102,18 +103,18 @@ export class Attachment {
   }
 
   /** Takes an idle connection of `user`, for a client who has agreed on `capabilities` and speaks `charset`; what was attached is given back. */
-  take(index: number, user: string, capabilities: bigint, charset: number): boolean {
-    return this.#adopt(this.#pool?.take(index, user, capabilities, charset));
+  take(index: number, user: string, capabilities: bigint, charset: number, atRest: boolean): boolean {
+    return this.#adopt(this.#pool?.take(index, user, capabilities, charset), atRest);
   }
 
   /** Takes an idle connection for a client who has yet to log in. */
   takeAny(index: number): boolean {
-    return this.#adopt(this.#pool?.takeAny(index, this.#backends.minIdle(index)));
+    return this.#adopt(this.#pool?.takeAny(index, this.#backends.minIdle(index)), true);
   }
 
-  #adopt(idle: ReturnType<Pool["take"]>): boolean {
+  #adopt(idle: ReturnType<Pool["take"]>, atRest: boolean): boolean {
     if (idle === undefined) return false;
-    this.park();
+    this.park(atRest, false);
     this.backend = idle.link.backend;
     this.link = idle.link;
     this.#backends.attach(idle.link.backend);

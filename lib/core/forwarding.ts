@@ -43,6 +43,11 @@ export class Forwarding implements Traffic, PacketVisitor {
     return this.#host.life.number === READ_QUERY && this.#conversation.atBoundary;
   }
 
+  get serverAtRest(): boolean {
+    const { tracker } = this.#conversation;
+    return tracker.idle && this.#conversation.atBoundary && !tracker.inTransaction;
+  }
+
   get inTransaction(): boolean {
     return this.#conversation.tracker.inTransaction;
   }

@@ -120,6 +120,10 @@ export class ScriptedTraffic implements Traffic {
       this.#host.life.number === STATE_NUMBER.READ_QUERY;
   }
 
+  get serverAtRest(): boolean {
+    return this.#session.link()?.reusable ?? true;
+  }
+
   get inTransaction(): boolean {
     return this.#session.link()?.tracker.inTransaction ?? false;
   }

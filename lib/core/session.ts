@@ -317,8 +317,9 @@ export class Session {
   set backendNdx(ndx: number) {
     this.#wish = ndx;
     const attachment = this.#attachment;
+    const atRest = this.#traffic?.serverAtRest ?? true;
     if (ndx === 0) {
-      attachment.park(this.#said);
+      attachment.park(atRest, this.#said);
     } else {
       if (this.#traffic === undefined && !this.#admitted && this.#life.number !== STATE_NUMBER.CONNECT_SERVER) {
         // The client has been greeted by another server, or has yet to prove who it is.
@@ -332,6 +333,7 @@ export class Session {
           this.identity?.username ?? "",
           this.#login.capabilities,
           this.#login.client?.charset ?? 0,
+          atRest,
         );
       if (!taken) return;
     }

@@ -14,6 +14,8 @@ export interface Traffic {
   fromServer(chunk: Uint8Array): void;
   /** Whether nothing is under way in either direction. */
   readonly idle: boolean;
+  /** Whether another client could go on with the server: nothing is under way, and no transaction is open. */
+  readonly serverAtRest: boolean;
   /** Whether a transaction is open on the server, by its last word. */
   readonly inTransaction: boolean;
   /** How many responses have been completed. */

@@ -683,6 +683,21 @@ Deno.test("Session parks its server in disconnect_client, but not in the middle 
   }
 });
 
+Deno.test("Session does not pool a connection in the middle of a response that no script looks at", () => {
+  for (const busy of [false, true]) {
+    const pool = new Pool();
+    const script = new FakeScript();
+    script.readsQueries = false;
+    const book = loggedIn(script, undefined, pool);
+    script.onDisconnect = () => book.session.backendNdx = 0;
+    book.say("client", QUERY).say("server", busy ? RESULT.subarray(0, 10) : RESULT);
+    book.take();
+    book.session.closed("client", book.now);
+    assertEquals(book.take().slice(0, 1), [busy ? { drop: true } : { park: true }]);
+    assertEquals(script.calls, ["disconnect_client"]);
+  }
+});
+
 Deno.test("Session does not pool a connection whose session cannot be reset", () => {
   const pool = new Pool();
   const script = new FakeScript();
