@@ -85,6 +85,10 @@ for (const kind of KINDS) {
             await using client = await open();
             await client.failure("SELECT * FROM nothing_there");
             assertEquals((await client.rows("SHOW ERRORS"))[0]?.[1], 1146);
+            // It is the replica that keeps the client; a write goes elsewhere all the same.
+            await client.failure("SELECT * FROM nothing_there");
+            await client.rows("INSERT INTO t (n) VALUES (4)");
+            assertEquals(await query(primary, `SELECT n FROM ${DATABASE}.t WHERE n = 4`), [["4"]]);
             await client.rows("SELECT 1 / 0");
             assertEquals((await client.rows("SHOW WARNINGS"))[0]?.[1], 1365);
           });
@@ -128,10 +132,13 @@ for (const kind of KINDS) {
             const names = await other.value("SELECT @@collation_connection");
             await client.rows("SET SESSION sql_mode = 'ANSI_QUOTES'");
             await client.rows("SET NAMES latin1");
+            await client.rows("SET group_concat_max_len = 999");
             for (let i = 0; i < 4; i++) {
               assertEquals(await client.value("SELECT @@sql_mode"), "ANSI_QUOTES");
               assertEquals(await client.value("SELECT @@character_set_client"), "latin1");
+              assertEquals(await client.value("SELECT @@group_concat_max_len"), 999);
               assertEquals(await other.value("SELECT @@sql_mode"), before);
+              assertNotEquals(await other.value("SELECT @@group_concat_max_len"), 999);
               assertEquals(await other.value("SELECT @@collation_connection"), names);
               await client.rows("DO 1");
               await other.rows("DO 1");

@@ -144,11 +144,6 @@ function Session:run(packet)
   end
 
   local traits = command.query and statement.traits(command.query) or {}
-  if command.type == proxy.COM_QUERY and traits.use then
-    -- So that both sides know their default database.
-    packet = string.char(proxy.COM_INIT_DB) .. traits.use
-    command = commands.parse(packet)
-  end
   self.command, self.traits = command, traits
 
   local was_attached = proxy.connection.server ~= nil

@@ -13,7 +13,6 @@
     releases           "tables": what it gives back
     calc_found_rows    FOUND_ROWS() may follow
     next_transaction   it is about the next transaction only
-    use                the database that it makes the default
     setting            it changes variables of the session: { key = what it changes, query = the statement }
 
   What procedures and functions do is not known here.
@@ -104,7 +103,8 @@ function statement.traits(query)
     local inside = executable(name, text)
     if inside then
       local inner = statement.traits(inside)
-      traits.holds = traits.holds or inner.holds or (inner.setting and "session") or (inner.use and "session")
+      local sets = inner.setting or inside:find("^%s*[Uu][Ss][Ee]%s")
+      traits.holds = traits.holds or inner.holds or sets and "session" or nil
       traits.needs_previous = traits.needs_previous or inner.needs_previous
       traits.calc_found_rows = traits.calc_found_rows or inner.calc_found_rows
       reads = false
@@ -148,9 +148,10 @@ function statement.traits(query)
   elseif first == "SET" then
     set_statement(traits, words, query)
   elseif first == "USE" then
-    local name = query:match("^%s*[Uu][Ss][Ee]%s+([^%s;`]+)%s*;?%s*$") or
-      query:match("^%s*[Uu][Ss][Ee]%s*`([^`]+)`%s*;?%s*$")
-    if name then traits.use = name else traits.holds = "session" end
+    -- The proxy knows the default database after a USE without a comment in it.
+    if not query:find("^%s*%a+%s+[^%s;`]+%s*;?%s*$") and not query:find("^%s*%a+%s*`[^`]+`%s*;?%s*$") then
+      traits.holds = "session"
+    end
   elseif first == "CREATE" then
     if find(words, "TEMPORARY", 4) then traits.holds = "session" end
   elseif first == "LOCK" then
