@@ -19,7 +19,7 @@ import { LoginDialogue, type LoginHost, type TlsResult } from "./login_dialogue.
 import type { BackendPolicy, LoginPolicy } from "./login_policy.ts";
 import type { Pool } from "./pool.ts";
 import { type Refusal, unknown } from "./refusal.ts";
-import { ScriptCalls } from "./script_calls.ts";
+import { type HeldEvent, ScriptCalls } from "./script_calls.ts";
 import { type ScriptedSession, ScriptedTraffic } from "./scripted_traffic.ts";
 import type { Identity, ServerLink } from "./server_link.ts";
 import { EVENT_NUMBER, type State, STATE_NUMBER } from "./state.ts";
@@ -45,9 +45,6 @@ const SHUTTING_DOWN: Refusal = {
 
 const PLAIN_BACKEND: BackendPolicy = { tls: "disabled", socket: false, compression: [] };
 
-/** While a hook waits, so many bytes of the client are kept before it is not read any more. */
-const HELD_LIMIT = 256 * 1024;
-
 /** What a session with a script needs. */
 export interface Scripting {
   readonly pool: Pool;
@@ -58,11 +55,6 @@ export interface Scripting {
   /** Milliseconds, on the clock of the script's queue. */
   clock(): number;
 }
-
-/** Something that happened while a hook waited. */
-type Held =
-  | { readonly kind: "bytes"; readonly from: Side; readonly bytes: Uint8Array; readonly plain: boolean }
-  | { readonly kind: "server-closed"; readonly reason: string };
 
 /** The state machine of one connection. */
 export class Session {
@@ -84,14 +76,8 @@ export class Session {
   #serverOpen = false;
   /** The proxy stops: close as soon as nothing is being done. */
   #stopping = false;
-  /** What has happened while a hook waits. */
-  #held: Held[] = [];
-  #heldLength = 0;
-  #room: (() => void) | undefined;
   /** What the script has written to `backend_ndx`, 0 for nothing. */
   #wish = 0;
-  /** The script's last hook has been called. */
-  #said = false;
   /** A server has let the client in. */
   #admitted = false;
   /** Who the client has become. */
@@ -110,7 +96,13 @@ export class Session {
     this.#attachment = new Attachment(backends, effects, scripting?.pool);
     this.#login = new Login(policy, socket);
     if (scripting !== undefined) {
-      this.#calls = new ScriptCalls(scripting.script(this), () => this.#takeHeld(scripting.now()));
+      this.#calls = new ScriptCalls(scripting.script(this), {
+        replay: (event) => this.#replay(event, scripting.now()),
+        hold: (until) => effects.hold(until),
+        caughtUp: () => {
+          if (this.#stopping && this.idle) this.#stopIdle();
+        },
+      });
     }
     this.#dialogue = new LoginDialogue(this.#login, this.#life, effects, this.#loginHost(), this.#calls);
   }
@@ -217,7 +209,8 @@ export class Session {
 
   /** Bytes have come; they may be changed once the call has returned and what was sent is written. */
   received(from: Side, chunk: Uint8Array, now: number): void {
-    if (this.#calls?.waiting === true) return this.#hold({ kind: "bytes", from, bytes: chunk.slice(), plain: false });
+    const calls = this.#calls;
+    if (calls?.waiting === true) return calls.keep({ kind: "bytes", from, bytes: chunk.slice(), plain: false });
     const wire = from === "client" ? this.#clientWire : this.#serverWire;
     if (wire.compressed) this.#decode(wire, from, chunk, now);
     else this.#take(from, chunk, now);
@@ -242,7 +235,7 @@ export class Session {
       const rest = this.#dialogue.received(from, chunk, now);
       if (rest === chunk.length) return;
       const bytes = chunk.subarray(rest);
-      if (this.waiting) this.#hold({ kind: "bytes", from, bytes: bytes.slice(), plain: false });
+      if (this.#calls?.waiting === true) this.#calls.keep({ kind: "bytes", from, bytes: bytes.slice(), plain: true });
       // The last packet of the login may have settled that what follows is compressed.
       else if (this.#traffic !== undefined) this.received(from, bytes, now);
     }
@@ -256,7 +249,7 @@ export class Session {
   /** A side has closed, or writing to it failed. */
   closed(side: Side, now: number, reason = "it closed the connection"): void {
     if (side === "client") this.#clientClosed();
-    else if (this.waiting && this.#clientOpen) this.#hold({ kind: "server-closed", reason });
+    else if (this.#calls?.waiting === true && this.#clientOpen) this.#calls.keep({ kind: "server-closed", reason });
     else this.#serverClosed(now, reason);
   }
 
@@ -298,7 +291,7 @@ export class Session {
   abandon(): void {
     this.#clientOpen = false;
     this.#serverOpen = false;
-    this.#goodbye();
+    this.#calls?.end();
     this.#attachment.release();
   }
 
@@ -319,7 +312,7 @@ export class Session {
     const attachment = this.#attachment;
     const atRest = this.#traffic?.serverAtRest ?? true;
     if (ndx === 0) {
-      attachment.park(atRest, this.#said);
+      attachment.park(atRest, this.#calls?.ended === true);
     } else {
       if (this.#traffic === undefined && !this.#admitted && this.#life.number !== STATE_NUMBER.CONNECT_SERVER) {
         // The client has been greeted by another server, or has yet to prove who it is.
@@ -507,30 +500,11 @@ export class Session {
     return new ScriptedTraffic(this.#trafficHost(), own, calls);
   }
 
-  // --- while a hook waits
-
-  #hold(held: Held): void {
-    this.#held.push(held);
-    if (held.kind !== "bytes" || held.from !== "client") return;
-    this.#heldLength += held.bytes.length;
-    if (this.#heldLength < HELD_LIMIT || this.#room !== undefined) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#room = resolve;
-    this.#effects.hold(promise);
-  }
-
-  #takeHeld(now: number): void {
-    while (!this.waiting) {
-      const next = this.#held.shift();
-      if (next === undefined) break;
-      if (next.kind === "server-closed") this.#serverClosed(now, next.reason);
-      else this.received(next.from, next.bytes, now);
-    }
-    if (this.#held.length > 0) return;
-    this.#heldLength = 0;
-    this.#room?.();
-    this.#room = undefined;
-    if (this.#stopping && this.idle) this.#stopIdle();
+  /** Goes on with what has happened while a hook waited. */
+  #replay(event: HeldEvent, now: number): void {
+    if (event.kind === "server-closed") this.#serverClosed(now, event.reason);
+    else if (event.plain) this.#take(event.from, event.bytes, now);
+    else this.received(event.from, event.bytes, now);
   }
 
   // --- the end
@@ -557,7 +531,7 @@ export class Session {
     const deferred = this.#clientOpen && this.#dialogue?.defer(refusal) === true;
     if (this.#attachment.link !== undefined) this.#attachment.link.closed = true;
     // The script may still look at the server.
-    if (this.#clientOpen && !deferred) this.#goodbye();
+    if (this.#clientOpen && !deferred) this.#calls?.end();
     this.#attachment.release();
     if (!this.#clientOpen) return;
     if (this.state === "CLOSE_SERVER" || this.idle) {
@@ -605,9 +579,9 @@ export class Session {
     this.#end();
   }
 
-  /** Closes what is still open. */
+  /** Closes what is still open, after the script's last word: it may give the server back to the pool. */
   #end(): void {
-    this.#goodbye();
+    this.#calls?.end();
     if (this.#clientOpen) {
       this.#clientOpen = false;
       this.#effects.close("client");
@@ -620,15 +594,5 @@ export class Session {
       this.#effects.drop();
     }
     this.#attachment.release();
-  }
-
-  /** The script's last word, once; it may still give the server back to the pool. */
-  #goodbye(): void {
-    const calls = this.#calls;
-    if (calls === undefined || this.#said) return;
-    this.#said = true;
-    if (calls.waiting) calls.script.cancel();
-    calls.script.disconnectClient();
-    this.#room?.();
   }
 }
