@@ -243,7 +243,9 @@ export class ConnectionScript implements Script, ScriptOwner {
       }
       if (payloads !== undefined) return payloads;
     } catch (error) {
-      errors.failed("proxy.response", error);
+      // What is wrong with the table is all that helps: it has no place in the script.
+      if (error instanceof ResponseError) errors.report("critical", `(proxy.response) ${error.message}`);
+      else errors.failed("proxy.response", error);
     }
     return [scriptErr(RESPONSE_FAILED)];
   }
