@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { parse } from "@std/toml";
 import { withOptionsTable } from "../lib/chassis/print_options.ts";
+import { exampleTests } from "./documented_scripts.ts";
 import { ROOMS } from "./floors.ts";
 
 const readme = await Deno.readTextFile(new URL("../README.md", import.meta.url));
@@ -49,6 +50,29 @@ Deno.test("README.md links to headings that exist", () => {
   assert(links.length > 0);
   for (const anchor of links) assert(headings.includes(anchor), `There is no heading for "#${anchor}"`);
 });
+
+Deno.test("README.md links to files that exist", async () => {
+  const links = [...readme.matchAll(/\]\(([^)#:]+)(#[^)]*)?\)/g)];
+  assert(links.length > 4);
+  for (const [, path = "", anchor] of links) {
+    const text = await Deno.readTextFile(new URL(`../${path}`, import.meta.url));
+    const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => {
+      return `#${heading.toLowerCase().replaceAll(/[^\w -]/g, "").replaceAll(" ", "-")}`;
+    });
+    assert(anchor === undefined || headings.includes(anchor), `There is no heading for "${path}${anchor}"`);
+  }
+});
+
+Deno.test("README.md names shipped scripts that exist", async () => {
+  const section = readme.slice(readme.indexOf("\n### Scripting\n"), readme.indexOf("\n- **Scripts for MySQL Proxy"));
+  const names = [...section.matchAll(/`([a-z-]+)`/g)].map(([, name = ""]) => name).filter((name) =>
+    !name.startsWith("--")
+  );
+  assert(names.length > 5);
+  for (const name of names) await Deno.stat(new URL(`../lib/mysql-proxy/lua/${name}.lua`, import.meta.url));
+});
+
+exampleTests(readme, "README.md");
 
 /** Whether the README's table, which another test compares with the program, has the option. */
 function isOption(name: string): boolean {
