@@ -6,7 +6,6 @@
  */
 import {
   Command,
-  decodeText,
   encodeErr,
   encodePacket,
   encodePackets,
@@ -14,15 +13,12 @@ import {
   fragmentCount,
   PacketRenumbering,
   PacketWalker,
-  parseChangeUser,
-  ProtocolError,
   responseGrammar,
 } from "../protocol/mod.ts";
 import { Verdict } from "../script/mod.ts";
 import type { Transport } from "./authentication.ts";
-import { ChangeUser } from "./change_user.ts";
 import { type ClientPacket, CommandCollector } from "./command_collector.ts";
-import type { Side } from "./effects.ts";
+import { databaseOf } from "./default_database.ts";
 import type { PasswordKeys } from "./login_policy.ts";
 import { unknown } from "./refusal.ts";
 import { ResponseReader } from "./response_reader.ts";
@@ -30,6 +26,7 @@ import type { ScriptCalls } from "./script_calls.ts";
 import type { Identity, ServerLink } from "./server_link.ts";
 import { EVENT_NUMBER as ON, STATE_NUMBER } from "./state.ts";
 import type { Traffic, TrafficHost } from "./traffic.ts";
+import { type ChangeResult, UserChange } from "./user_change.ts";
 
 /** What a script's traffic needs of the session beyond {@linkcode TrafficHost}. */
 export interface ScriptedSession {
@@ -63,13 +60,6 @@ type Phase = "ready" | "response" | "file" | "change" | "open";
 
 /** Where a response goes while it comes in. */
 type Sink = "client" | "keep" | "drop";
-
-/** A change of user that is under way. */
-interface PendingChange {
-  readonly exchange: ChangeUser;
-  /** The command's payload, once it has come. */
-  command: Uint8Array | undefined;
-}
 
 /** So many bytes of further commands are kept while one is being dealt with. */
 const EARLY_LIMIT = 256 * 1024;
@@ -105,7 +95,7 @@ export class ScriptedTraffic implements Traffic {
   #database: string | undefined;
   /** How many errors the server had reported when the command at hand was sent. */
   #errors = 0;
-  #change: PendingChange | undefined;
+  #change: UserChange | undefined;
   #changeRefused = false;
   responses = 0;
 
@@ -146,7 +136,7 @@ export class ScriptedTraffic implements Traffic {
 
   get nextSequenceId(): number | undefined {
     if (this.#phase === "open") return undefined;
-    if (this.#change !== undefined) return this.#change.exchange.nextSequenceId("client");
+    if (this.#change !== undefined) return this.#change.nextSequenceId;
     if (this.#phase === "ready" && this.#commands.atBoundary && !this.#calls.waiting) return 0;
     if (this.#phase !== "response" || this.#sink !== "client" || this.#walker === undefined) return this.#clientNext;
     if (!this.#walker.atBoundary) return undefined;
@@ -160,7 +150,7 @@ export class ScriptedTraffic implements Traffic {
     for (let at = 0; at < chunk.length && this.#host.clientOpen;) {
       if (this.#phase === "open") return this.#host.toServer(chunk.subarray(at), false);
       if (this.#phase === "change") {
-        at = this.#changeBytes("client", chunk, at);
+        at = this.#change!.take("client", chunk, at);
         continue;
       }
       if (this.#phase === "response" || this.#calls.waiting) return this.#keepEarly(chunk.slice(at));
@@ -250,7 +240,10 @@ export class ScriptedTraffic implements Traffic {
     if (link === undefined || !this.#host.serverOpen) {
       return command === Command.COM_QUIT ? this.#session.end() : this.#noServer();
     }
-    if (command === Command.COM_CHANGE_USER) return this.#beginChange(link, packet);
+    if (command === Command.COM_CHANGE_USER) {
+      life.on(ON.command);
+      return this.#startChange(link, packet.raw);
+    }
     const own = this.#session.compressed();
     this.#renumbering = own ? new PacketRenumbering() : undefined;
     this.#sink = "client";
@@ -372,7 +365,7 @@ export class ScriptedTraffic implements Traffic {
   fromServer(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length && this.#host.clientOpen;) {
       if (this.#phase !== "change") return this.#response(at === 0 ? chunk : chunk.subarray(at));
-      at = this.#changeBytes("server", chunk, at);
+      at = this.#change!.take("server", chunk, at);
     }
   }
 
@@ -480,95 +473,29 @@ export class ScriptedTraffic implements Traffic {
 
   // --- a change of user
 
-  #beginChange(link: ServerLink, packet: ClientPacket): void {
-    this.#host.life.on(ON.command);
-    this.#startChange(link, packet.raw);
-  }
-
   /** The state is SEND_QUERY. */
   #startChange(link: ServerLink, raw: Uint8Array): void {
-    const { keys, transport } = this.#session;
-    const terms = link.terms!;
     this.#host.life.on(ON.turn_server);
-    const { capabilities, plugin, nonce } = terms;
-    const exchange = new ChangeUser({ keys, client: transport, server: terms.transport, capabilities, plugin, nonce });
-    link.changing = true;
-    this.#change = { exchange, command: undefined };
+    this.#change = new UserChange(this.#host, link, this.#session, (result) => this.#changed(result));
     this.#phase = "change";
-    this.#changeBytes("client", raw, 0);
+    this.#change.take("client", raw, 0);
   }
 
-  #changeBytes(from: Side, chunk: Uint8Array, at: number): number {
-    const change = this.#change!;
-    try {
-      while (at < chunk.length && this.#change === change && this.#host.clientOpen) {
-        const collected = change.exchange.collect(from, chunk, at);
-        at = collected.at;
-        if (collected.packet === undefined) return at;
-        this.#changeStep(change, from, collected.packet);
-      }
-      return at;
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#host.garbled(from, error);
-      return chunk.length;
-    }
-  }
-
-  #changeStep(change: PendingChange, from: Side, packet: Uint8Array): void {
-    const { exchange } = change;
-    const first = change.command === undefined;
-    if (first) change.command = packet.slice(4);
-    const step = from === "client" ? exchange.fromClient(packet) : exchange.fromServer(packet);
-    switch (step.kind) {
-      case "refuse":
-        return this.#host.refuse(step.refusal);
-      case "to-server":
-        return this.#host.toServer(exchange.packetFor("server", step.payload), first);
-      case "to-client":
-        this.#host.toClient(exchange.packetFor("client", step.payload));
-        if (step.then === "logged_in" || step.then === "refused") this.#changed(change, packet, step.then);
-    }
-  }
-
-  #changed(change: PendingChange, packet: Uint8Array, how: "logged_in" | "refused"): void {
-    const link = this.#session.link();
-    const { life } = this.#host;
+  #changed(result: ChangeResult): void {
     this.#change = undefined;
-    this.#changeRefused = how === "refused";
+    this.#changeRefused = result.kind === "refused";
     this.responses++;
-    if (link?.terms !== undefined && how === "logged_in") {
-      const { proof, plugin, terms: { nonce } } = change.exchange;
-      const { username, authResponse, database, authPluginName } = parseChangeUser(
-        change.command!,
-        link.terms.capabilities,
-      );
-      const identity = { username, authResponse, authPluginName, proof };
-      link.loggedIn({ ...link.terms, nonce, plugin }, identity, database, packet);
-      this.#session.userChanged(identity);
-      this.#session.databaseChanged(database);
+    if (result.kind === "changed") {
+      this.#session.userChanged(result.identity);
+      this.#session.databaseChanged(result.database);
     }
     this.#delivered = true;
-    life.on(ON.result);
-    const { script } = this.#calls;
-    if (script.queries.length > 0) return this.#nextQuery();
+    this.#host.life.on(ON.result);
+    if (this.#calls.script.queries.length > 0) return this.#nextQuery();
     this.#done();
   }
 }
 
 function copyOf({ payload, raw, sequenceId }: ClientPacket): ClientPacket {
   return { payload: payload.slice(), raw: raw.slice(), sequenceId };
-}
-
-const LOWER_U = 0x75;
-const LONGEST_USE = 512;
-
-/** The database that a command makes the default one: COM_INIT_DB, or a textual USE. */
-function databaseOf(payload: Uint8Array): string | undefined {
-  if (payload[0] === Command.COM_INIT_DB) return decodeText(payload.subarray(1));
-  if (payload[0] !== Command.COM_QUERY || (payload[1]! | 0x20) !== LOWER_U || payload.length > LONGEST_USE) {
-    return undefined;
-  }
-  const match = /^use\s+(?:`((?:[^`]|``)+)`|([^\s;`]+))\s*;?\s*$/i.exec(decodeText(payload.subarray(1)));
-  return match?.[1]?.replaceAll("``", "`") ?? match?.[2];
 }

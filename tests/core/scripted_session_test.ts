@@ -6,6 +6,7 @@ import {
   Capability,
   Command,
   concat,
+  encodeChangeUser,
   encodeErr,
   encodeHandshake,
   encodePacket,
@@ -562,6 +563,29 @@ Deno.test("Session connects to the backend that a script chooses, unless it is d
   book.session.connectFailed("refused", book.now);
   assertEquals(book.take(), [{ drop: true }, { backend: 1, up: false }, { connect: 0 }]);
   assertEquals(script.calls, ["connect_server", "connect_server"]);
+});
+
+Deno.test("Session follows a change of user, whether the script queued it or not", () => {
+  for (const queued of [false, true]) {
+    const script = new FakeScript();
+    script.onQuery = (packet) => {
+      if (queued) script.append(1, packet, true);
+      return queued ? Verdict.SEND_QUERY : Verdict.NONE;
+    };
+    const book = loggedIn(script);
+    const change = encodeChangeUser(
+      { username: "bob", authResponse: new Uint8Array(20), database: "shop", charset: 255, authPluginName: "x" },
+      CAPABILITIES,
+    );
+    book.say("client", encodePacket(change, 0), 3);
+    assertEquals(book.take(), [sent("server", encodePacket(change, 0))]);
+    const [more, answer, done] = [packet("fe61006162", 1), packet("7777", 2), packet("00000002000000", 3)];
+    book.say("server", more).say("client", answer).say("server", done);
+    assertEquals(book.take(), [sent("client", more), sent("server", answer), sent("client", done)]);
+    assertEquals([book.session.username, book.session.link?.identity?.username], ["bob", "bob"]);
+    assertEquals([book.session.defaultDb, book.session.link?.defaultDb], ["shop", "shop"]);
+    assertEquals(book.session.idle, true);
+  }
 });
 
 // --- the pool
