@@ -88,7 +88,7 @@ export class ThreadScripts {
     this.#watcher?.close();
     this.pool.clear();
     await this.#queries.close();
-    this.#host.flush();
+    this.#host.close();
   }
 
   async #watch(folder: string): Promise<void> {
