@@ -7,7 +7,7 @@
  * - Integers are exact up to 2^63 and print in full; they are doubles only if a float or a product with a literal is
  *   involved. The ids of MySQL stay what they are. `n % 0` of two integers is an error, not NaN.
  * - What Lua 5.1 refuses and 5.4 takes is taken, such as `("%s"):format(nil)`; messages of syntax errors are Lua 5.4's.
- * - Metamethods of Lua 5.2 and later are used: `__len` and `__gc` of tables, `__pairs`. `__le` is not made of `__lt`.
+ * - Metamethods of Lua 5.2 and later are used: `__len` of tables, `__pairs`. `__le` is not made of `__lt`.
  * - `setfenv(0, t)` is for all coroutines; C functions have no environments.
  * - `gsub` without a replacement does not count empty matches behind others.
  * - The bytecode of `string.dump` is Lua 5.4's, `pairs` visits in another order, random numbers come in another sequence.

@@ -23,6 +23,7 @@ function basicFunctions(engine: LuaEngine, dialect: number): Record<string, Repl
   const host = engine.cstring("__host");
   const next = engine.cstring("__next");
   const index = engine.cstring("__index");
+  const finalizer = engine.cstring("__gc");
   api.lua_getfield(engine.main, dialect, engine.cstring("read_raw"));
   const readRaw = BigInt(api.luaL_ref(engine.main, REGISTRY));
   const has = (L: State, event: number) => {
@@ -51,6 +52,34 @@ function basicFunctions(engine: LuaEngine, dialect: number): Record<string, Repl
       api.lua_rotate(L, 1, 1);
       api.lua_callk(L, 2, MULTIPLE_RESULTS, 0, 0);
       return api.lua_gettop(L);
+    },
+    // In Lua 5.1 tables have no finalizers. One that never ends could not be stopped: no time limit holds in there.
+    setmetatable(L, native) {
+      if (api.lua_type(L, 2) !== TABLE) return native(L);
+      api.lua_settop(L, 2);
+      api.lua_pushstring(L, finalizer);
+      if (api.lua_rawget(L, 2) === NIL) {
+        api.lua_settop(L, 2);
+        return native(L);
+      }
+      const saved = BigInt(api.luaL_ref(L, REGISTRY));
+      api.lua_pushvalue(L, 2);
+      const metatable = BigInt(api.luaL_ref(L, REGISTRY));
+      const setFinalizer = (push: () => void) => {
+        api.lua_rawgeti(L, REGISTRY, metatable);
+        api.lua_pushstring(L, finalizer);
+        push();
+        api.lua_rawset(L, -3);
+        api.lua_settop(L, -2);
+      };
+      setFinalizer(() => api.lua_pushnil(L));
+      try {
+        return native(L);
+      } finally {
+        setFinalizer(() => api.lua_rawgeti(L, REGISTRY, saved));
+        api.luaL_unref(L, REGISTRY, Number(saved));
+        api.luaL_unref(L, REGISTRY, Number(metatable));
+      }
     },
     // With base 10, any number; with others, Lua 5.4 takes strings only.
     tonumber(L, native) {

@@ -1,7 +1,9 @@
 -- The injection object of read_query_result and its result sets. All of them look into a record: a string that holds the
 -- response and its numbers, so what a script keeps stays valid and is collected like anything else.
 local raw, objects = ...
-local setmetatable, error, type, tostring, rawget, rawset = setmetatable, error, type, tostring, rawget, rawset
+-- The one of debug leaves metatables their finalizers.
+local setmetatable, error, type, tostring = debug.setmetatable, error, type, tostring
+local rawget, rawset = rawget, rawset
 local record_number, part_number, record_set, record_sets, record_packet =
   raw.record_number, raw.part_number, raw.record_set, raw.record_sets, raw.record_packet
 local text_row, binary_row, field_value = raw.text_row, raw.binary_row, raw.field_value

@@ -25,6 +25,10 @@ Deno.test("basic functions are those of Lua 5.1", async () => {
       "16 16 3.7 nil 16",
     "return unpack({1, 2, 3}, 2)": "2 3",
     "return pcall(error, 42)": "false 42",
+    "local m = { __gc = function() s = 'collected' end } setmetatable({}, m) collectgarbage() return s, type(m.__gc)":
+      "nil function",
+    "return pcall(setmetatable, setmetatable({}, { __metatable = 1 }), { __gc = print })":
+      "false cannot change a protected metatable",
     "error(42)": "error: t.lua:1: 42",
     "return type(gcinfo()), type(newproxy()), getmetatable(newproxy())": "number userdata nil",
     "local p = newproxy(true) getmetatable(p).__len = function() return 7 end return #p, #newproxy(p)": "7 7",
