@@ -3,19 +3,19 @@
  *
  * A block of Lua is a whole script, whose first line is a comment with the name of its file. A block of text behind it is a
  * session of the `mysql` client, if it has its prompts, and what the proxy prints otherwise. A block of shell that names the
- * script has its options.
+ * script has its options, and tells whether the servers are those of the demo.
  *
  * @module
  */
 
 import { assertEquals } from "@std/assert";
 import { until } from "./servers/port.ts";
-import { clientCommand, runClient } from "./servers/clients.ts";
+import { clientCommand, type ClientTarget, runClient } from "./servers/clients.ts";
 import { holdTempDir, removeTempDir } from "./servers/leash.ts";
 import { Proxy } from "./servers/proxy.ts";
 import { sharedServer, whyMissing } from "./servers/servers.ts";
 import { query } from "./servers/sql.ts";
-import { APP } from "./servers/users.ts";
+import { type Account, APP } from "./servers/users.ts";
 
 /** A statement of a session, and the lines that the client shows for it: none stand for any but an error. */
 interface Statement {
@@ -30,16 +30,19 @@ export interface Example {
   readonly lua: string;
   /** Options of the proxy, without addresses. */
   readonly options: string[];
+  /** It is shown with the servers of the demo. */
+  readonly demo: boolean;
   readonly session: Statement[];
   /** Lines that the proxy prints. */
   readonly prints: string[];
 }
 
-/** The proxy's commands in the blocks of shell, as the words behind `start`. */
-export function startCommands(page: string): string[][] {
+/** The commands of a task in the blocks of shell, as the words behind its name. */
+export function taskCommands(page: string, task: "start" | "demo"): string[][] {
   const blocks = [...page.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => text.replaceAll("\\\n", " "));
   return blocks.flatMap((text) =>
-    [...text.matchAll(/^npx -y deno task start (.*)$/gm)].map(([, words = ""]) => words.split(/\s+/))
+    [...text.matchAll(/^npx -y deno task (\w+) ([^#\n]*)/gm)].filter(([, name]) => name === task)
+      .map(([, , words = ""]) => words.trim().split(/\s+/))
   );
 }
 
@@ -65,9 +68,12 @@ export function examplesOf(page: string): Example[] {
     if (language === "lua") {
       const name = /^-- ([\w-]+\.lua):/.exec(text)?.[1];
       if (name === undefined) throw new Error(`A script does not begin with its name:\n${text}`);
-      const command = startCommands(page).find((words) => words.includes(`--proxy-lua-script=${name}`)) ?? [];
+      const commands = (task: "start" | "demo") =>
+        taskCommands(page, task).find((words) => words.includes(`--proxy-lua-script=${name}`));
+      const demo = commands("demo");
+      const command = demo ?? commands("start") ?? [];
       const options = optionsOf(command).filter((word) => !word.startsWith("--proxy-lua-script="));
-      examples.push({ name, lua: text, options, session: [], prints: [] });
+      examples.push({ name, lua: text, options, demo: demo !== undefined, session: [], prints: [] });
     } else if (language === "text" && last !== undefined) {
       const lines = text.trimEnd().split("\n");
       if (!text.includes("mysql> ")) last.prints.push(...lines);
@@ -96,22 +102,35 @@ export function exampleTests(page: string, name: string): void {
   }
 }
 
-async function tryExample({ name, lua, options, session, prints }: Example): Promise<void> {
+async function tryExample(example: Example): Promise<void> {
+  if (example.demo) {
+    return tryWith(example, { backends: [], args: ["--demo"] }, { user: "demo", password: "", plugin: "" }, "shop");
+  }
   const shared = await sharedServer("mariadb");
   if ("missing" in shared) throw new Error(shared.missing);
   const { server } = shared;
-  const database = `page_${name.replaceAll(/\W/g, "_")}`;
+  const database = `page_${example.name.replaceAll(/\W/g, "_")}`;
   await query(server, `DROP DATABASE IF EXISTS ${database}`, `CREATE DATABASE ${database}`);
+  try {
+    await tryWith(example, { backends: [`127.0.0.1:${server.port}`], args: [] }, APP, database);
+  } finally {
+    await query(server, `DROP DATABASE ${database}`);
+  }
+}
+
+async function tryWith(
+  { name, lua, options, session, prints }: Example,
+  { backends, args }: { readonly backends: readonly string[]; readonly args: readonly string[] },
+  account: Account,
+  database: string,
+): Promise<void> {
   const folder = await holdTempDir("page");
   const file = `${folder}/${name}`;
   await Deno.writeTextFile(file, lua);
-  const proxy = await Proxy.start({
-    backends: [`127.0.0.1:${server.port}`],
-    args: [`--proxy-lua-script=${file}`, ...options],
-  });
+  const proxy = await Proxy.start({ backends, args: [...args, `--proxy-lua-script=${file}`, ...options] });
   try {
     const statements = session.length > 0 ? session : [{ sql: "SELECT 1", shows: [] }];
-    const shown = await play(proxy.port, database, statements.map(({ sql }) => sql));
+    const shown = await play({ port: proxy.port, account }, database, statements.map(({ sql }) => sql));
     statements.forEach(({ sql, shows }, i) => {
       if (shows.length > 0) assertEquals(shown[i], shows, sql);
       else assertEquals(shown[i]?.filter((line) => line.startsWith("ERROR")), [], sql);
@@ -127,7 +146,6 @@ async function tryExample({ name, lua, options, session, prints }: Example): Pro
   } finally {
     await proxy.stop();
     await removeTempDir(folder);
-    await query(server, `DROP DATABASE ${database}`);
   }
 }
 
@@ -137,12 +155,12 @@ function timeless(text: string): string {
 }
 
 /** What the client shows for each statement. */
-async function play(port: number, database: string, statements: readonly string[]): Promise<string[][]> {
+async function play(target: ClientTarget, database: string, statements: readonly string[]): Promise<string[][]> {
   const stdin = statements.map((sql) => `${sql};\n`).join("");
   const { stdout, stderr } = await runClient(
     "mariadb",
     "client",
-    { port },
+    target,
     ["--table", "--force", "-vvv", database],
     { stdin },
   );

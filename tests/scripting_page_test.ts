@@ -4,7 +4,7 @@ import { CONSTANTS } from "../lib/lua/constants.ts";
 import { LuaEngine } from "../lib/lua/engine.ts";
 import { LuaHost } from "../lib/lua/host.ts";
 import { HOOK_NAMES } from "../lib/lua/script_room.ts";
-import { examplesOf, exampleTests, optionsOf, startCommands } from "./documented_scripts.ts";
+import { examplesOf, exampleTests, optionsOf, taskCommands } from "./documented_scripts.ts";
 import { scriptWorld } from "./lua/_script_world.ts";
 import { withClient, withScript } from "./scripts/script_proxy.ts";
 import { sharedServer, whyMissing } from "./servers/servers.ts";
@@ -238,7 +238,7 @@ Deno.test({ name: "scripting.md and README.md start the proxy with commands that
   if ("missing" in shared) throw new Error(shared.missing);
   const { server } = shared;
   const files = new Map(examplesOf(page + readme).map(({ name, lua }) => [name, lua]));
-  const commands = [...startCommands(page), ...startCommands(readme)]
+  const commands = [...taskCommands(page, "start"), ...taskCommands(readme, "start")]
     .filter((words) => words.some((word) => word.startsWith("--proxy-lua-script=")));
   assert(commands.length > 5);
   for (const words of commands) {
