@@ -167,6 +167,25 @@ for (const kind of KINDS) {
             assertEquals(await none.rows(HERE), [[replica.port]]);
           });
 
+          await t.step("serves clients that log in on other terms", async () => {
+            const others = await Promise.all(
+              ["latin1", "utf8mb4"].flatMap((charset) =>
+                ["-FOUND_ROWS", "FOUND_ROWS"].map((flag) => ({ charset, flag }))
+              )
+                .map(async ({ charset, flag }) => ({
+                  charset,
+                  client: await Client.open(proxy, { database: DATABASE, charset, flags: [flag] }),
+                })),
+            );
+            for (let i = 0; i < 2; i++) {
+              for (const { charset, client } of others) {
+                assertEquals(await client.value("SELECT @@character_set_client"), charset);
+                await client.rows("DO 1");
+              }
+            }
+            for (const { client } of others) await client.end();
+          });
+
           await t.step("does not pool a connection in mid-transaction", async () => {
             const client = await open();
             await client.rows("BEGIN");

@@ -12,7 +12,7 @@ import { APP } from "../servers/users.ts";
 
 /** What runs in front of which servers. */
 export interface ScriptProxyOptions {
-  /** The name of a shipped script, or Lua. */
+  /** The name of a shipped script, a path, or Lua. */
   readonly script: { readonly name: string } | { readonly lua: string };
   /** The servers' ports on 127.0.0.1. */
   readonly backends: readonly { readonly port: number }[];
@@ -28,9 +28,7 @@ export async function withScript(
   body: (proxy: Proxy, folder: string) => Promise<void>,
 ): Promise<void> {
   const folder = await holdTempDir("script");
-  const file = "name" in script
-    ? (script.name.startsWith("/") ? script.name : `${PROJECT}lib/mysql-proxy/lua/${script.name}.lua`)
-    : `${folder}/script.lua`;
+  const file = "name" in script ? script.name : `${folder}/script.lua`;
   if ("lua" in script) await Deno.writeTextFile(file, script.lua);
   const proxy = await Proxy.start({
     backends: backends.map(({ port }) => `127.0.0.1:${port}`),

@@ -50,7 +50,7 @@ function connect_server()
   if proxy.connection.server then
     -- One of them is attached now.
     local left = proxy.global.backends[chosen].pool.users[""].cur_idle_connections
-    if left >= min_idle_connections then return proxy.PROXY_IGNORE_RESULT end
+    if left >= min_idle_connections then return session():share() end
   end
 end
 

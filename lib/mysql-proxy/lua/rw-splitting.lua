@@ -72,7 +72,7 @@ function connect_server()
   debug_print("connect_server: backend %d", chosen)
   -- 0 is the proxy's own choice.
   if chosen > 0 then proxy.connection.backend_ndx = chosen end
-  if proxy.connection.server then return proxy.PROXY_IGNORE_RESULT end
+  if proxy.connection.server then return session():share() end
 end
 
 function read_auth_result(auth)

@@ -17,6 +17,7 @@
       choose = function(reads) return attach(ndx) end,   -- attaches an idle connection; false if there is none
       wait_seconds = function() return 10 end,           -- how long a command waits for one
     })
+    function connect_server() if proxy.connection.server then return session():share() end end
     function read_auth_result(auth) session():log_in(auth) end
     function read_query(packet) return session():run(packet) end
     function read_query_result(inj) return session():finish(inj) end
@@ -73,19 +74,26 @@ function pooled_session.define(options)
   end
 end
 
+-- What tells one server connection from all others.
+local function attached()
+  local server = proxy.connection.server
+  return server and server.dst.name .. "/" .. tostring(server.thread_id)
+end
+
 ---
 -- Attaches an idle connection of the client's user; the one at hand goes back to its pool.
 --
 -- @param ndx the backend's index
--- @return whether there was one
+-- @return whether there was one; it must have been logged in on the same terms as the client
 function pooled_session.attach(ndx)
   if ndx == 0 then return false end
   local username = proxy.connection.client.username
   if proxy.global.backends[ndx].pool.users[username].cur_idle_connections == 0 then return false end
+  local before = attached()
   proxy.connection.backend_ndx = ndx
-  local server = proxy.connection.server
-  if server == nil then return false end
-  if server.username == username then return true end
+  local after = attached()
+  if after == nil or after == before then return false end
+  if proxy.connection.server.username == username then return true end
   -- Another user's.
   proxy.connection.backend_ndx = 0
   return false
@@ -113,8 +121,22 @@ function Session:log_in(auth)
   self.is_logged_in = true
   if proxy.connection.server then
     settings.forget()
+    if self.is_shared and not pooled_session.attach(proxy.connection.backend_ndx) then
+      -- The client differs from those who have made the idle connections: it would not get this one back.
+      self.holds.terms = true
+      return
+    end
     park()
   end
+end
+
+---
+-- For connect_server(), if a connection of the pool is attached: the client logs in there.
+--
+-- @return what connect_server() is to return
+function Session:share()
+  self.is_shared = true
+  return proxy.PROXY_IGNORE_RESULT
 end
 
 -- Attaches a connection that can run the statement. Waits while all are taken.
@@ -139,6 +161,7 @@ function Session:run(packet)
   self.is_running = false
   if command.type == proxy.COM_QUIT then
     -- The client leaves; the server's connection need not.
+    if not self:is_held() then park() end
     proxy.response = { type = proxy.MYSQLD_PACKET_OK }
     return proxy.PROXY_SEND_RESULT
   end
@@ -204,7 +227,7 @@ function Session:note(result)
     local a, b, c, d = result.raw:byte(2, 5)
     self.statements[a + b * 256 + c * 65536 + d * 16777216] = true
   elseif name == "COM_RESET_CONNECTION" then
-    self.in_transaction, self.holds, self.statements, self.insert_id = false, {}, {}, 0
+    self.in_transaction, self.holds, self.statements, self.insert_id = false, { terms = self.holds.terms }, {}, 0
     self.settings:clear()
   elseif name == "COM_QUERY" or name == "COM_STMT_EXECUTE" then
     self.in_transaction = result.flags.in_trans or not result.flags.auto_commit
@@ -256,16 +279,12 @@ function Session:finish(inj)
 end
 
 ---
--- For disconnect_client(): leaves a clean connection to others, and closes one that is too many.
+-- For disconnect_client(): closes a connection that is too many. One that the client has not given back, because it hung up
+-- in the middle of something, is closed with the client.
 --
 -- @param most how many idle connections a backend is to have of this user
 function Session:leave(most)
-  if not self.is_logged_in then return end
-  if proxy.connection.server then
-    -- One that is not clean is closed.
-    if not self.is_running and not self:is_held() then park() end
-    return
-  end
+  if not self.is_logged_in or proxy.connection.server then return end
   for ndx = 1, #proxy.global.backends do
     local users = proxy.global.backends[ndx].pool.users
     if users[proxy.connection.client.username].cur_idle_connections > most then
