@@ -5,8 +5,6 @@ import { type Client, withClient, withScript } from "../scripts/script_proxy.ts"
 import { clientCommand } from "../servers/clients.ts";
 import { findProgram, KINDS } from "../servers/installation.ts";
 import { run } from "../servers/run_program.ts";
-import { query } from "../servers/sql.ts";
-import { APP } from "../servers/users.ts";
 import { notes, probe } from "./script_stage.ts";
 
 /** Replaces words in statements, counts, and puts a hidden query before each. */
@@ -115,8 +113,7 @@ probe(
     if mode == "replace" then return refuse("replaced", 1644) end
   end
   results[2] = function(inj) note("beside", inj.resultset.rows()[1]) return proxy.PROXY_IGNORE_RESULT end`,
-  async ({ proxy, server, database }) => {
-    await query(server, "SET GLOBAL local_infile = 1");
+  async ({ proxy, database }) => {
     await withClient(proxy, async (client) => {
       await client.rows("CREATE TABLE t (id INT PRIMARY KEY, name VARCHAR(40))");
       const sql = "LOAD DATA LOCAL INFILE 'x' INTO TABLE t";
@@ -166,8 +163,7 @@ probe(
     note("result", inj.resultset.row_count, #inj.query, inj.resultset.warning_count)
     if inj.query:find("keep", 1, true) then note("row", #inj.resultset.rows()[1]) end
   end`,
-  async ({ proxy, server }) => {
-    await query(server, "SET GLOBAL max_allowed_packet = 67108864");
+  async ({ proxy }) => {
     await withClient(proxy, async (client) => {
       for (const way of ["pass", "queue", "keep"]) {
         for (const length of [0xffffff - 20, 0xffffff, 0xffffff + 1, 2 * 0xffffff + 5]) {
