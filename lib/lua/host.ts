@@ -37,6 +37,10 @@ export class LuaHost {
   readonly #world: ScriptWorld;
   readonly #room: HostRoom;
   #reloading = false;
+  /** Another look at the file was asked for. */
+  #asked = false;
+  /** Why the file cannot be had, and how often that was found. */
+  #trouble: { readonly reason: string; readonly times: number } | undefined;
 
   /**
    * Starts Lua and compiles the script. Nothing of it runs before the first client.
@@ -115,10 +119,25 @@ export class LuaHost {
    * @returns whether new connections get a new version.
    */
   async reload(): Promise<boolean> {
+    this.#asked = true;
     if (this.#reloading) return false;
     this.#reloading = true;
+    let renewed = false;
+    try {
+      while (this.#asked) {
+        this.#asked = false;
+        if (await this.#reloadOnce()) renewed = true;
+      }
+    } finally {
+      this.#reloading = false;
+    }
+    return renewed;
+  }
+
+  async #reloadOnce(): Promise<boolean> {
     try {
       const source = await this.#file.reread();
+      this.#trouble = undefined;
       if (source === undefined) return false;
       this.#room.use(this.#compile(source));
       this.#world.log(
@@ -127,12 +146,20 @@ export class LuaHost {
       );
       return true;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#room.errors.report("critical", `(lua) ${reason}; new connections get the version from before`);
+      this.#reloadFailed(error);
       return false;
-    } finally {
-      this.#reloading = false;
     }
+  }
+
+  /** Says why once, and of a file that is being written only if that goes on. */
+  #reloadFailed(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    const before = this.#trouble?.reason === reason ? this.#trouble.times : 0;
+    this.#trouble = { reason, times: before + 1 };
+    const first = error instanceof ScriptFileError && error.code === "unfinished" ? 2 : 1;
+    const isLasting = error instanceof ScriptFileError && error.code !== "syntax";
+    if (isLasting && before + 1 !== first) return;
+    this.#world.log("critical", `(lua) ${reason}; new connections get the version from before`);
   }
 
   /** Compiles a script to its factory and returns the reference of that. */

@@ -15,6 +15,8 @@ const QUIET_MS = 100;
 interface Stamp {
   readonly size: number;
   readonly modified: number;
+  /** Another file may have the same size and time, as those of a deployment often do. */
+  readonly inode: number | null;
 }
 
 /** The text of a script, and what it is called in messages. */
@@ -111,8 +113,8 @@ export class ScriptFile {
   }
 
   #look(): Stamp {
-    const { size, mtime } = Deno.statSync(this.#location);
-    return { size, modified: mtime?.getTime() ?? 0 };
+    const { size, mtime, ino } = Deno.statSync(this.#location);
+    return { size, modified: mtime?.getTime() ?? 0, inode: ino };
   }
 
   #lookAgain(): Stamp {
@@ -125,7 +127,7 @@ export class ScriptFile {
 }
 
 function same(a: Stamp | undefined, b: Stamp | undefined): boolean {
-  return a !== undefined && b !== undefined && a.size === b.size && a.modified === b.modified;
+  return a !== undefined && b !== undefined && a.size === b.size && a.modified === b.modified && a.inode === b.inode;
 }
 
 /** The Lua source of a module that comes with the program, by the name that `require` is given. */

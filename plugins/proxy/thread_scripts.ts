@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dirname } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Backends } from "../../lib/core/backends.ts";
 import { Pool } from "../../lib/core/pool.ts";
 import type { Scripting } from "../../lib/core/session.ts";
@@ -27,6 +27,9 @@ const QUERY_TIMEOUT = 60;
 /** How long after the last sign of a change a script is read again, in milliseconds: an editor writes in steps. */
 const SETTLE_MS = 50;
 
+/** How long somebody may have the script open without writing to it, in milliseconds, before it counts as complete. */
+const OPEN_MS = Deno.build.os === "linux" ? 3000 : 0;
+
 /** Runs the script for the connections of a thread. */
 export class ThreadScripts {
   readonly pool: Pool;
@@ -35,6 +38,8 @@ export class ThreadScripts {
   readonly #now: () => number;
   #watcher: Deno.FsWatcher | undefined;
   #settling: ReturnType<typeof setTimeout> | undefined;
+  /** When the script was last written to by somebody who has it open still. */
+  #written = 0;
 
   /** @throws {ScriptFileError} if the script is missing or broken. */
   static async open(
@@ -54,7 +59,7 @@ export class ThreadScripts {
       counters: new Counters(script.counterMemory),
     }, world);
     const scripts = new ThreadScripts(host, pool, queries);
-    scripts.#watch(dirname(script.script));
+    scripts.#watch(script.script);
     return scripts;
   }
 
@@ -79,7 +84,7 @@ export class ThreadScripts {
   wake(): void {
     this.#host.wake();
     // Where the file system tells nothing, as on some network shares.
-    this.#host.reload();
+    this.#reload();
   }
 
   /** After the last connection. */
@@ -91,12 +96,21 @@ export class ThreadScripts {
     this.#host.close();
   }
 
-  async #watch(folder: string): Promise<void> {
+  #reload(): void {
+    if (Date.now() - this.#written >= OPEN_MS) this.#host.reload();
+  }
+
+  async #watch(script: string): Promise<void> {
+    const folder = dirname(script);
+    const name = basename(script);
     try {
       this.#watcher = Deno.watchFs(folder, { recursive: false });
-      for await (const _event of this.#watcher) {
+      for await (const { kind, paths } of this.#watcher) {
+        if (!paths.some((path) => basename(path) === name)) continue;
+        // Where the system tells that the writer has closed it, that is "access".
+        this.#written = kind === "modify" ? Date.now() : 0;
         clearTimeout(this.#settling);
-        this.#settling = setTimeout(() => this.#host.reload(), SETTLE_MS);
+        this.#settling = setTimeout(() => this.#reload(), SETTLE_MS);
       }
     } catch {
       // Then `wake` finds the change.

@@ -5,6 +5,7 @@
  */
 import { type LocalOptions, type LocalProxy, startLocal } from "./in_process.ts";
 import { holdTempDir, removeTempDir } from "../../servers/leash.ts";
+import { until } from "../../servers/port.ts";
 import { Proxy } from "../../servers/proxy.ts";
 import type { ServerInfo } from "../../servers/server.ts";
 import { sharedServer, whyMissing } from "../../servers/servers.ts";
@@ -75,6 +76,8 @@ export async function withProcess(
     args: [`--proxy-lua-script=${file}`, ...args],
   });
   try {
+    // The port is open before the threads have read the script.
+    await until(10_000, "the threads to start", () => proxy.log.includes("plugin proxy") || !proxy.isRunning);
     await work({ proxy, file });
     if (proxy.isRunning) await proxy.stop();
   } catch (cause) {
