@@ -7,7 +7,7 @@
 import "../servers/node_process.ts";
 import { type Connection, type ConnectionOptions, createConnection } from "mysql2/promise";
 import { holdTempDir, removeTempDir } from "../servers/leash.ts";
-import { PROJECT, Proxy } from "../servers/proxy.ts";
+import { Proxy } from "../servers/proxy.ts";
 import { APP } from "../servers/users.ts";
 
 /** What runs in front of which servers. */
