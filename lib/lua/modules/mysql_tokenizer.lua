@@ -82,8 +82,9 @@ function module.tokenize(sql)
   })
 end
 
--- The normal form of a list that nobody has changed, nil for other lists.
+-- The normal form of SQL, or of a list that nobody has changed; nil for other lists.
 function module._normalize(list)
+  if type(list) == "string" then return normalize(list, true) end
   local meta = getmetatable(list)
   local sql = type(meta) == "table" and rawget(meta, "__newindex") == remove and meta.sql
   -- What has not been cut for this list may be another text, at the place of one that is gone.

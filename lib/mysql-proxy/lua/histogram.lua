@@ -71,7 +71,11 @@ end
 -- What is known of a statement: its row, and where its tables are counted.
 local function look_up(query)
   if cache.size >= max_cached then cache.statements, cache.size = {}, 0 end
-  local statement = { row = open_row("queries", query), tables = {} }
+  local statement = {
+    row = open_row("queries", query),
+    tables = {},
+    changes_database = query:find("^USE ") ~= nil,
+  }
   cache.statements[query] = statement
   cache.size = cache.size + 1
   return statement
@@ -149,11 +153,16 @@ local commands = {
 local COM_QUERY = proxy.COM_QUERY
 -- The statement that is on its way.
 local current, current_sql
+-- The default database, which decides what a table's name means; nil if it may have changed.
+local database
 
 function read_query(packet)
-  if packet:byte() ~= COM_QUERY then return end
+  if packet:byte() ~= COM_QUERY then
+    database = nil
+    return
+  end
   local sql = packet:sub(2)
-  local query = tokenizer.normalize(tokenizer.tokenize(sql))
+  local query = tokenizer.normalize(sql)
   local statement = cache.statements[query]
   if not statement then
     local command = commands[query] or commands[query:gsub("; $", "")]
@@ -176,8 +185,7 @@ function read_query_result(inj)
     if time > row.max:get() then row.max:set(time) end
   end
   if config.collect_tables then
-    -- The default database decides what a table's name means.
-    local database = proxy.connection.client.default_db
+    if not database then database = proxy.connection.client.default_db end
     local counters = current.tables[database]
     if not counters then
       counters = counters_of_tables(current_sql)
@@ -186,4 +194,5 @@ function read_query_result(inj)
     end
     for i = 1, #counters do counters[i]:add(1) end
   end
+  if current.changes_database then database = nil end
 end

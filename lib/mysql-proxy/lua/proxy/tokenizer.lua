@@ -9,6 +9,7 @@
 ]]
 
 local native = assert(require("mysql.tokenizer"))
+local normalize_native = native._normalize
 
 module("proxy.tokenizer", package.seeall)
 
@@ -70,10 +71,9 @@ end
 -- SQL without what differs between calls of the same statement: values become ?, comments go, keywords are in upper
 -- case, names in backticks.
 --
--- @param tokens what tokenize() returned
+-- @param tokens what tokenize() returned, or SQL, which is faster
 function normalize(tokens)
-  local text = native._normalize and native._normalize(tokens)
-  return text or normalize_list(tokens)
+  return normalize_native(tokens) or normalize_list(tokens)
 end
 
 ---
