@@ -7,6 +7,7 @@ import { HOOK_NAMES } from "../lib/lua/script_room.ts";
 import { examplesOf, exampleTests, optionsOf, taskCommands } from "./documented_scripts.ts";
 import { scriptWorld } from "./lua/_script_world.ts";
 import { withClient, withScript } from "./scripts/script_proxy.ts";
+import { freePort } from "./servers/port.ts";
 import { sharedServer, whyMissing } from "./servers/servers.ts";
 
 const PAGE = new URL("../lib/mysql-proxy/scripting.md", import.meta.url);
@@ -203,6 +204,9 @@ Deno.test({ name: "scripting.md names functions of proxy that there are", ignore
         local f = assert(loadstring("return " .. name:gsub(":", ".")))()
         if type(f) == "function" then found[name] = true end
       end
+      for name, value in pairs(proxy) do
+        if type(value) == "function" then found["proxy." .. name] = true end
+      end
       return answer()
     end`,
     [],
@@ -255,6 +259,24 @@ Deno.test({ name: "scripting.md and README.md start the proxy with commands that
     });
   }
 });
+
+Deno.test(
+  { name: "scripting.md: reports.lua sends the clients of one port to the read-only backend", ignore },
+  async () => {
+    const shared = await sharedServer("mariadb");
+    if ("missing" in shared) throw new Error(shared.missing);
+    const { server } = shared;
+    const port = freePort();
+    const lua = examplesOf(page).find(({ name }) => name === "reports.lua")?.lua.replaceAll("4041", String(port)) ?? "";
+    // The server tells who has come through its socket.
+    const args = [`--proxy-address=127.0.0.1:${port}`, `--proxy-read-only-backend-addresses=${server.socket}`];
+    await withScript({ script: { lua }, backends: [server], args }, async (proxy) => {
+      for (const [at, host] of [[proxy, "127.0.0.1"], [{ port }, "localhost"]] as const) {
+        await withClient(at, async (client) => assertEquals(await client.value("SELECT USER()"), `app@${host}`));
+      }
+    });
+  },
+);
 
 Deno.test("scripting.md links to what there is", async () => {
   const headings = [...page.matchAll(/^#+ (.*)$/gm)].map(([, text = ""]) =>
