@@ -5,7 +5,7 @@
  */
 import { type Log, LOG_LEVELS, type LogLevel, type OptionValue } from "../../../lib/plugin/mod.ts";
 import { TLS_OPTIONS } from "../../../lib/net/tls_options.ts";
-import { LUA_OPTIONS } from "../../../lib/script/lua_options.ts";
+import { LUA_OPTIONS, type LuaValues } from "../../../lib/script/lua_options.ts";
 import { startMain } from "../../../plugins/proxy/main_half.ts";
 import { options, type ProxyValues } from "../../../plugins/proxy/options.ts";
 import { ProxyThread } from "../../../plugins/proxy/thread_half.ts";
@@ -14,7 +14,7 @@ import { holdTempDir } from "../../servers/leash.ts";
 import { freePort } from "../../servers/port.ts";
 
 /** The options that differ from their defaults. */
-export type LocalOptions = Partial<ProxyValues & TlsValues>;
+export type LocalOptions = Partial<ProxyValues & TlsValues & LuaValues>;
 
 /** One record of the log. */
 export interface LogRecord {
