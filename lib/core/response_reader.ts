@@ -19,6 +19,9 @@ const OK = 0x00;
 const ERR = 0xff;
 const LOCAL_INFILE = 0xfb;
 
+/** What is not copied has to be so short that the script's host copies it. */
+const LARGEST_BORROWED = 64 * 1024;
+
 /** One response, from its first packet to its last. */
 export class ResponseReader implements PacketVisitor, QueryResult {
   readonly query: QueuedQuery;
@@ -32,6 +35,8 @@ export class ResponseReader implements PacketVisitor, QueryResult {
   #parts: Uint8Array[] = [];
   #partial = 0;
   #enough = 0;
+  /** The bytes are still those of the one who has read them. */
+  #borrowed = false;
   #firstAt = 0;
   #lastAt = 0;
   #first = true;
@@ -71,6 +76,15 @@ export class ResponseReader implements PacketVisitor, QueryResult {
     this.raw.length = 0;
   }
 
+  /** What is kept is copied: the memory of the bytes at hand is about to be used for others. */
+  own(): void {
+    const { raw } = this;
+    if (!this.#borrowed) return;
+    this.#borrowed = false;
+    if (this.#packets !== undefined) this.#packets = [];
+    for (const bytes of raw.splice(0)) this.keep(bytes, false);
+  }
+
   /** Bytes have come. */
   heard(): void {
     this.#lastAt = this.#now();
@@ -79,9 +93,14 @@ export class ResponseReader implements PacketVisitor, QueryResult {
     this.#firstAt = this.#lastAt;
   }
 
-  /** Keeps bytes for the script, and for the client if the script lets them pass. The chunk is copied. */
-  keep(chunk: Uint8Array): void {
-    const copy = chunk.slice();
+  /**
+   * Keeps bytes for the script, and for the client if the script lets them pass.
+   *
+   * @param whole the chunk is all of the response. Then it is not copied, if it is short: see {@linkcode own}.
+   */
+  keep(chunk: Uint8Array, whole: boolean): void {
+    this.#borrowed = whole && this.raw.length === 0 && chunk.length < LARGEST_BORROWED;
+    const copy = this.#borrowed ? chunk : chunk.slice();
     this.raw.push(copy);
     this.#partial += copy.length;
     if (this.#parts.length > 0 && this.#partial < this.#enough) {

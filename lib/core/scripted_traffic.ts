@@ -12,6 +12,7 @@ import {
   ErrorNumber,
   fragmentCount,
   PacketRenumbering,
+  type PacketVisitor,
   PacketWalker,
   responseGrammar,
 } from "../protocol/mod.ts";
@@ -65,7 +66,7 @@ type Sink = "client" | "keep" | "drop";
 const EARLY_LIMIT = 256 * 1024;
 
 /** The traffic of one connection with a script. */
-export class ScriptedTraffic implements Traffic {
+export class ScriptedTraffic implements Traffic, PacketVisitor {
   readonly #host: TrafficHost;
   readonly #session: ScriptedSession;
   readonly #calls: ScriptCalls;
@@ -83,6 +84,8 @@ export class ScriptedTraffic implements Traffic {
   /** The response at hand: that to a script's query, or that to the client's own command. */
   #reader: ResponseReader | undefined;
   #walker: PacketWalker | undefined;
+  /** Walks over what {@linkcode #reader} is told of. */
+  readonly #readerWalker = new PacketWalker(this);
   /** The client's packet, while its bytes are there: what the script sends on unchanged need not be framed again. */
   #packet: ClientPacket | undefined;
   /** The client's command, by its first byte. */
@@ -302,7 +305,7 @@ export class ScriptedTraffic implements Traffic {
       this.#reader = endless
         ? undefined
         : new ResponseReader(query, link.tracker, link.terms?.capabilities ?? 0n, this.#session.clock);
-      this.#walker = this.#reader === undefined ? link.responses : new PacketWalker(this.#reader);
+      this.#walker = this.#reader === undefined ? link.responses : this.#readerWalker;
       if (endless) this.#sink = "client";
       else this.#sink = query.resultsetIsNeeded ? "keep" : this.#delivered ? "drop" : "client";
       const raw = compressed || packet !== this.#packet?.payload ? undefined : this.#packet.raw;
@@ -384,12 +387,17 @@ export class ScriptedTraffic implements Traffic {
       walker.walk(chunk);
       this.#toClient(chunk);
     } else {
-      if (this.#sink === "keep") reader?.keep(chunk);
       walker.walk(chunk);
+      if (this.#sink === "keep") reader?.keep(chunk, link.tracker.idle);
     }
     const { tracker } = link;
     if (tracker.idle) this.#responseEnded(link, reader);
     else if (tracker.wantsLocalInfile) this.#fileWanted(link, reader);
+  }
+
+  /** For the walker alone. */
+  packet(bytes: Uint8Array, start: number, end: number, length: number): void {
+    this.#reader?.packet(bytes, start, end, length);
   }
 
   #toClient(bytes: Uint8Array): void {
@@ -418,7 +426,10 @@ export class ScriptedTraffic implements Traffic {
     }
     if (reader === undefined) return this.#done();
     this.#reader = undefined;
-    this.#calls.ask(this.#calls.script.readQueryResult(reader), (verdict) => this.#judged(reader, verdict));
+    const decision = this.#calls.script.readQueryResult(reader);
+    // The memory of a read buffer does not wait.
+    if (typeof decision !== "number") reader.own();
+    this.#calls.ask(decision, (verdict) => this.#judged(reader, verdict));
   }
 
   /** The command has been dealt with. */

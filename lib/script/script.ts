@@ -39,7 +39,10 @@ export interface QueryResult {
   readonly serverStatus: number;
   /** Capabilities that client and server agreed on: they decide how the packets look. */
   readonly capabilities: bigint;
-  /** The payloads of the whole response in order, fragments joined; `undefined` unless they were asked for. */
+  /**
+   * The payloads of the whole response in order, fragments joined; `undefined` unless they were asked for. Those of a
+   * response of less than 64 KB must be copied before the call returns.
+   */
   readonly packets: readonly Uint8Array[] | undefined;
 }
 

@@ -50,7 +50,13 @@ export class FakeScript implements Script {
 
   readQueryResult(result: QueryResult): Decision {
     this.calls.push("read_query_result");
-    this.results.push(result);
+    const { query, queryTime, responseTime, rowCount, bytes, status, affectedRows, insertId, warnings } = result;
+    const packets = result.packets?.map((packet) => packet.slice());
+    const { serverStatus, capabilities } = result;
+    this.results.push({
+      ...{ query, queryTime, responseTime, rowCount, bytes, status, affectedRows, insertId, warnings },
+      ...{ serverStatus, capabilities, packets },
+    });
     return this.onResult(result);
   }
 

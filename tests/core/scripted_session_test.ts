@@ -360,6 +360,22 @@ Deno.test("Session lets everything wait for a hook that waits", async () => {
   assertEquals(book.take(), [sent("client", RESULT), sent("server", encodePacket(OTHER, 0))]);
 });
 
+Deno.test("Session keeps a result while the hook that looks at it waits", async () => {
+  const script = new FakeScript();
+  const hook = waiting();
+  script.onQuery = (packet) => {
+    script.append(1, packet, true);
+    return Verdict.SEND_QUERY;
+  };
+  script.onResult = () => hook.decision;
+  const book = loggedIn(script);
+  // The bytes are wiped as soon as they have been taken.
+  book.say("client", QUERY).say("server", RESULT);
+  assertEquals(book.take(), [sent("server", QUERY)]);
+  await hook.decide(Verdict.NONE);
+  assertEquals(book.take(), [sent("client", RESULT)]);
+});
+
 Deno.test("Session stops reading a client that says too much while it has to wait", () => {
   const script = new FakeScript();
   script.onQuery = () => waiting().decision;
