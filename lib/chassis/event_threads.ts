@@ -152,6 +152,7 @@ export class EventThreads {
           return start.resolve();
         }
         thread.state = "ended";
+        thread.end();
         const cause = new Error(data.reason);
         if (data.stack !== undefined) cause.stack = data.stack;
         start.reject(new ChassisError("plugin", data.reason, { cause }));

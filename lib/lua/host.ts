@@ -176,7 +176,8 @@ export class LuaHost {
     } catch (cause) {
       if (!(cause instanceof LuaError)) throw cause;
       // Lua shortens long names of chunks.
-      const where = cause.message.replace(/^\[string ".*?"\]:/, `${chunkName}:`);
+      const shown = cause.message.replace(/^\[string ".*?"\]:/, `${chunkName}:`);
+      const where = shown.startsWith(chunkName) ? shown : `${chunkName}: ${shown}`;
       throw new ScriptFileError("syntax", `Cannot load the script: ${where}`, { cause });
     }
   }
