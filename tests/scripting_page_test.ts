@@ -250,7 +250,7 @@ Deno.test({ name: "scripting.md and README.md start the proxy with commands that
     const name = words.find((word) => word.startsWith("--proxy-lua-script="))?.split("=")[1] ?? "";
     const lua = files.get(name);
     assert(lua !== undefined || !name.endsWith(".lua"), `No page shows ${name}`);
-    const script = lua === undefined ? { name: name.startsWith("tutorial-") ? `tutorial/${name}` : name } : { lua };
+    const script = lua === undefined ? { name } : { lua };
     const args = optionsOf(words).filter((word) => !word.startsWith("--proxy-lua-script="));
     // The same server under another address.
     const readOnly = words.filter((word) => word.startsWith("--proxy-read-only-")).slice(0, 1)
