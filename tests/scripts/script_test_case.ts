@@ -37,7 +37,13 @@ export function scriptTest(
 ): void {
   for (const kind of servers) {
     const where = servers.length > 1 ? ` (${kind})` : "";
-    Deno.test({ name: `${name} ${does}${where}`, ignore: whyMissing(kind) !== undefined }, async () => {
+    Deno.test({
+      name: `${name} ${does}${where}`,
+      ignore: whyMissing(kind) !== undefined,
+      // The server, when this test is the first to need it, stays for the next ones.
+      sanitizeOps: false,
+      sanitizeResources: false,
+    }, async () => {
       const shared = await sharedServer(kind);
       if ("missing" in shared) throw new Error(shared.missing);
       const { server } = shared;

@@ -4,7 +4,12 @@ import { sharedServer, whyMissing } from "../servers/servers.ts";
 import { withClient } from "./script_proxy.ts";
 
 Deno.test(
-  { name: "shipped scripts are found by their names", ignore: whyMissing("mariadb") !== undefined },
+  {
+    name: "shipped scripts are found by their names",
+    ignore: whyMissing("mariadb") !== undefined,
+    sanitizeOps: false,
+    sanitizeResources: false,
+  },
   async (t) => {
     const shared = await sharedServer("mariadb");
     if ("missing" in shared) throw new Error(shared.missing);
