@@ -49,11 +49,13 @@ export class HookErrors {
   /** Logs a text, or counts it if it was logged a short time ago. */
   report(level: ScriptLogLevel, text: string, detail = ""): void {
     const now = this.#now();
-    const seen = this.#seen.get(text);
+    // Not every message tells where: "not enough memory" does not.
+    const key = `${text}\n${/^.*:\d+: in .*$/m.exec(detail)?.[0] ?? ""}`;
+    const seen = this.#seen.get(key);
     if (seen === undefined) {
       const [oldest] = this.#seen.keys();
       if (this.#seen.size >= REMEMBERED && oldest !== undefined) this.#seen.delete(oldest);
-      this.#seen.set(text, { count: 1, loggedAt: now });
+      this.#seen.set(key, { count: 1, loggedAt: now });
       this.#log(level, detail === "" ? text : `${text}\n${detail}`);
       return;
     }
