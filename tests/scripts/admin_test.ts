@@ -3,12 +3,12 @@ import { type Kind, KINDS } from "../servers/installation.ts";
 import { freePort } from "../servers/port.ts";
 import { sharedServer, whyMissing } from "../servers/servers.ts";
 import { ROOT } from "../servers/users.ts";
-import { withClient, withScript } from "./script_proxy.ts";
+import { LEASHED, withClient, withScript } from "./script_proxy.ts";
 
 /** A test against each kind of server that is there. */
 function each(name: string, body: (at: { readonly port: number }) => Promise<void>): void {
   for (const kind of KINDS satisfies readonly Kind[]) {
-    Deno.test({ name: `${name} (${kind})`, ignore: whyMissing(kind) !== undefined }, async () => {
+    Deno.test({ name: `${name} (${kind})`, ignore: whyMissing(kind) !== undefined, ...LEASHED }, async () => {
       const shared = await sharedServer(kind);
       if ("missing" in shared) throw new Error(shared.missing);
       await body(shared.server);

@@ -5,7 +5,7 @@ import { query } from "../servers/sql.ts";
 import { whyMissing } from "../servers/servers.ts";
 import { APP } from "../servers/users.ts";
 import { DATABASE, withServers } from "./balancing_servers.ts";
-import { Client, withClient, withScript } from "./script_proxy.ts";
+import { Client, LEASHED, withClient, withScript } from "./script_proxy.ts";
 
 const HERE = "SELECT port FROM here";
 
@@ -32,7 +32,7 @@ const words = {
 for (const kind of KINDS) {
   const { position: where, change, replica: word } = words[kind];
   Deno.test(
-    { name: `ro-balance (${kind})`, ignore: whyMissing(kind) !== undefined },
+    { name: `ro-balance (${kind})`, ignore: whyMissing(kind) !== undefined, ...LEASHED },
     (t) =>
       withServers(kind, async ({ primary, replica }) => {
         const [[file, position] = []] = await query(primary, where);

@@ -4,11 +4,11 @@ import { until } from "../servers/port.ts";
 import { query } from "../servers/sql.ts";
 import { whyMissing } from "../servers/servers.ts";
 import { connectionsOf, DATABASE, withServers } from "./balancing_servers.ts";
-import { Client, withClient, withScript } from "./script_proxy.ts";
+import { Client, LEASHED, withClient, withScript } from "./script_proxy.ts";
 
 for (const kind of KINDS) {
   Deno.test(
-    { name: `ro-pooling (${kind})`, ignore: whyMissing(kind) !== undefined },
+    { name: `ro-pooling (${kind})`, ignore: whyMissing(kind) !== undefined, ...LEASHED },
     (t) =>
       withServers(kind, async ({ primary, replica }) => {
         for (

@@ -3,7 +3,7 @@ import { KINDS } from "../servers/installation.ts";
 import { until } from "../servers/port.ts";
 import { whyMissing } from "../servers/servers.ts";
 import { connectionsOf, DATABASE, withServers } from "./balancing_servers.ts";
-import { Client, withClient, withScript } from "./script_proxy.ts";
+import { Client, LEASHED, withClient, withScript } from "./script_proxy.ts";
 import { query } from "../servers/sql.ts";
 
 /** The script as users load it in a script of their own, with options that need fewer log-ins. */
@@ -24,7 +24,7 @@ async function fill(proxy: { readonly port: number }, logIns: number): Promise<v
 
 for (const kind of KINDS) {
   Deno.test(
-    { name: `rw-splitting (${kind})`, ignore: whyMissing(kind) !== undefined },
+    { name: `rw-splitting (${kind})`, ignore: whyMissing(kind) !== undefined, ...LEASHED },
     (t) =>
       withServers(kind, async ({ primary, replica }) => {
         const at = { backends: [primary], readOnly: [replica] };

@@ -10,6 +10,9 @@ import { holdTempDir, removeTempDir } from "../servers/leash.ts";
 import { Proxy } from "../servers/proxy.ts";
 import { APP } from "../servers/users.ts";
 
+/** The first test that starts a process starts the leash of all of them as well, which outlives it. */
+export const LEASHED = { sanitizeOps: false, sanitizeResources: false } as const;
+
 /** What runs in front of which servers. */
 export interface ScriptProxyOptions {
   /** The name of a shipped script, a path, or Lua. */
