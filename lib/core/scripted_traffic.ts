@@ -346,10 +346,14 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
       );
     }
     if (streamed) this.#delivered = true;
-    else if (verdict === Verdict.SEND_RESULT) this.#deliverOnce(() => this.#deliver(this.#calls.script.response()));
-    else if (verdict !== Verdict.IGNORE_RESULT || this.#fileAsked) this.#deliverOnce(() => this.#passOn(reader));
+    else if (this.#sink === "keep") this.#deliverKept(reader, verdict);
     this.#fileAsked = false;
     this.#nextQuery();
+  }
+
+  #deliverKept(reader: ResponseReader, verdict: Verdict): void {
+    if (verdict === Verdict.SEND_RESULT) this.#deliverOnce(() => this.#deliver(this.#calls.script.response()));
+    else if (verdict !== Verdict.IGNORE_RESULT || this.#fileAsked) this.#deliverOnce(() => this.#passOn(reader));
   }
 
   #deliverOnce(deliver: () => void): void {

@@ -91,6 +91,8 @@ local without_result = {
   [proxy.COM_STMT_SEND_LONG_DATA] = true,
 }
 local current
+-- Of a longer statement only the beginning is kept and printed.
+local longest = 10000
 
 function read_query(packet)
   local command = commands.parse(packet)
@@ -99,7 +101,7 @@ function read_query(packet)
   if without_result[command.type] then return end
   current = {
     cmd_type = command.type_name or tostring(command.type),
-    query = command.query or command.schema or "",
+    query = (command.query or command.schema or ""):sub(1, longest),
   }
   note({ cmd_type = current.cmd_type, query = current.query, state = "started" })
   proxy.queries:append(1, packet)

@@ -19,6 +19,8 @@ local transactions = proxy.global.active_transactions
 local LOCK_WAIT_TIMEOUT, DEADLOCK = 1205, 1213
 -- A longer transaction loses its first statements.
 local most_statements = 1000
+-- Of a longer statement only the beginning is kept and printed.
+local longest = 10000
 
 -- The key of this connection. Ids of threads are unique on one server only.
 local function connection_key()
@@ -53,7 +55,7 @@ local statement
 function read_query(packet)
   local command = commands.parse(packet)
   if command.type == proxy.COM_QUERY then
-    statement = command.query
+    statement = command.query:sub(1, longest)
   elseif command.type == proxy.COM_STMT_EXECUTE then
     statement = commands.pretty_print(command)
   else

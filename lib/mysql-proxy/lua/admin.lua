@@ -2,7 +2,7 @@
   admin: SQL for the administrator of the proxy.
 
   Start it with:
-    mysql-proxy --plugins=proxy --plugins=admin --admin-username=root --admin-password=secret --admin-lua-script=admin
+    mysql-proxy --proxy-address=127.0.0.1:4041 --proxy-lua-script=admin
 
   Statements, in any case:
     SELECT * FROM backends     the backends and their state

@@ -42,6 +42,8 @@ local config = global.config.analyze_query
 
 local QUERY, STATUS_BEFORE, STATUS_AFTER, PROCESSLIST, EXPLAIN = 1, 2, 3, 4, 5
 local most_statements = 10000
+-- Statements are the same if they begin with so many characters that are.
+local longest = 2000
 
 -- Baselines ---------------------------------------------------------------------------------------------------------
 
@@ -234,7 +236,7 @@ function read_query(packet)
   local answer = global.config:handle({ type = proxy.COM_QUERY, query = sql })
   if answer then return answer end
   if not config.analyze_queries then return end
-  current, status_before = { sql = sql, query = query }, nil
+  current, status_before = { sql = sql, query = query:sub(1, longest) }, nil
   if config.auto_status then append(STATUS_BEFORE, "SHOW SESSION STATUS") end
   proxy.queries:append(QUERY, packet)
   return proxy.PROXY_SEND_QUERY

@@ -1,6 +1,6 @@
 --[[
   histogram: counts statements and what they do to tables. Statements that differ in values, case, spaces and comments only
-  are one.
+  are one; so are long ones, such as INSERTs of many rows, that begin with the same 2000 characters.
 
   Start it with:
     mysql-proxy --proxy-lua-script=histogram --proxy-backend-addresses=127.0.0.1:3306
@@ -42,6 +42,7 @@ local is_first = not _G.histogram_cache
 if is_first then _G.histogram_cache = { statements = {}, size = 0, is_full = false } end
 local cache = _G.histogram_cache
 local max_cached = 10000
+local longest = 2000
 
 local parts = { queries = { "count", "time", "max" }, tables = { "read", "write" } }
 
@@ -75,6 +76,7 @@ local function look_up(query)
     row = open_row("queries", query),
     tables = {},
     changes_database = query:find("^USE ") ~= nil,
+    is_cut = #query > longest,
   }
   cache.statements[query] = statement
   cache.size = cache.size + 1
@@ -163,6 +165,7 @@ function read_query(packet)
   end
   local sql = packet:sub(2)
   local query = tokenizer.normalize(sql)
+  if #query > longest then query = query:sub(1, longest) .. "..." end
   local statement = cache.statements[query]
   if not statement then
     local command = commands[query] or commands[query:gsub("; $", "")]
@@ -189,8 +192,11 @@ function read_query_result(inj)
     local counters = current.tables[database]
     if not counters then
       counters = counters_of_tables(current_sql)
-      current.tables[database] = counters
-      cache.size = cache.size + 1
+      -- Of what has been cut, others may use other tables.
+      if not current.is_cut then
+        current.tables[database] = counters
+        cache.size = cache.size + 1
+      end
     end
     for i = 1, #counters do counters[i]:add(1) end
   end

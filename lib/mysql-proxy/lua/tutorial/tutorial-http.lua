@@ -6,6 +6,8 @@
 
   Try, through the proxy:
     FETCH http://127.0.0.1:8080/some/page      -- one row: status, content_type, body
+
+  Whoever may log in can have the proxy ask for anything here, also within your network. Name the services that you need instead.
 ]]
 
 function read_query(packet)

@@ -7,6 +7,8 @@
 
   Try, through the proxy:
     ASK ALL SELECT @@hostname, @@version       -- one row per backend: backend, address, answer
+
+  Whoever may log in can do here what that account may do.
 ]]
 
 function read_query(packet)
