@@ -89,3 +89,23 @@ scriptTest(
     }, { database });
   },
 );
+
+scriptTest("histogram", "does not keep long statements whole", async ({ proxy, database }) => {
+  await withClient(proxy, async (client) => {
+    await client.rows("CREATE TABLE t (id INT)");
+    await client.rows("CREATE TABLE u (id INT)");
+    await client.rows("DELETE FROM histogram.queries");
+    await client.rows("DELETE FROM histogram.tables");
+    for (const rows of [3000, 4000]) {
+      await client.rows(`INSERT INTO t (id) VALUES ${Array.from({ length: rows }, (_, i) => `(${i})`).join(",")}`);
+    }
+    for (const name of ["t", "u"]) await client.rows(`SELECT ${"1, ".repeat(1000)} 1 AS n FROM ${name}`);
+    const rows = await client.rows("SELECT * FROM histogram.queries");
+    assertEquals(rows.map(([query, count]) => [String(query).length, Number(count)]), [[2003, 2], [2003, 2]]);
+    assertEquals(await client.rows("SELECT * FROM histogram.tables"), [[`${database}.t`, 1, 2], [
+      `${database}.u`,
+      1,
+      0,
+    ]]);
+  }, { database });
+});
