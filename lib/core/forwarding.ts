@@ -27,6 +27,8 @@ export class Forwarding implements Traffic, PacketVisitor {
   /** There if a change of user has to be translated. */
   #changeUserTerms: ChangeUserTerms | undefined;
   #changeUser: ChangeUser | undefined;
+  /** The client may have become somebody else: who that is, nobody here knows. */
+  #userChanged = false;
   /** The begin of a command that may be a change of user. */
   #head: Uint8Array | undefined;
 
@@ -45,7 +47,7 @@ export class Forwarding implements Traffic, PacketVisitor {
 
   get serverAtRest(): boolean {
     const { tracker } = this.#conversation;
-    return tracker.idle && this.#conversation.atBoundary && !tracker.inTransaction;
+    return tracker.idle && this.#conversation.atBoundary && !tracker.inTransaction && !this.#userChanged;
   }
 
   get inTransaction(): boolean {
@@ -108,6 +110,7 @@ export class Forwarding implements Traffic, PacketVisitor {
     const command = start < end ? bytes[start]! : Command.COM_SLEEP;
     tracker.expect(command);
     this.#host.life.on(ON.command);
+    if (command === Command.COM_CHANGE_USER) this.#userChanged = true;
     if (command === Command.COM_QUIT) this.#host.life.on(ON.quit);
     else this.#host.life.on(tracker.idle ? ON.turn_client : ON.turn_server);
   }
@@ -164,7 +167,10 @@ export class Forwarding implements Traffic, PacketVisitor {
       return undefined;
     }
     this.#head = undefined;
-    if (whole[HEADER_LENGTH] === Command.COM_CHANGE_USER) this.#changeUser = new ChangeUser(this.#changeUserTerms!);
+    if (whole[HEADER_LENGTH] === Command.COM_CHANGE_USER) {
+      this.#userChanged = true;
+      this.#changeUser = new ChangeUser(this.#changeUserTerms!);
+    }
     return whole;
   }
 

@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { Client, withClient } from "../scripts/script_proxy.ts";
 import { until } from "../servers/port.ts";
 import { query } from "../servers/sql.ts";
+import { ACCOUNTS, APP } from "../servers/users.ts";
 import { probe } from "./script_stage.ts";
 
 probe(
@@ -56,4 +57,30 @@ probe(
       await gone(own);
     }
   },
+);
+
+probe(
+  "a connection whose client became somebody else is nobody else's afterwards",
+  String.raw`
+  read_query, read_query_result = nil, nil
+  local c = proxy.connection
+  function connect_server()
+    c.backend_ndx = 1
+    if c.server then return proxy.PROXY_IGNORE_RESULT end
+  end
+  function disconnect_client()
+    if c.client.username then c.backend_ndx = 0 end
+  end`,
+  async ({ proxy, server }) => {
+    const account = ACCOUNTS[server.kind].find(({ password }) => password !== "")!;
+    const client = await Client.open(proxy);
+    await client.connection.changeUser({ user: account.user, password: account.password });
+    assertEquals(await client.value("SELECT CURRENT_USER()"), `${account.user}@%`);
+    client.destroy();
+    for (let i = 0; i < 3; i++) {
+      await using other = await Client.open(proxy);
+      assertEquals(await other.value("SELECT CURRENT_USER()"), `${APP.user}@%`);
+    }
+  },
+  { args: ["--proxy-pool-no-change-user"] },
 );
