@@ -4,14 +4,11 @@
  *
  * @module
  */
-import { Command, encodePacket, HEADER_LENGTH, ProtocolError } from "../protocol/mod.ts";
 import { type Backends, BackendState } from "./backends.ts";
 import type { Effects } from "./effects.ts";
 import type { Pool } from "./pool.ts";
 import { ServerLink } from "./server_link.ts";
-
-const RESET = encodePacket(Uint8Array.of(Command.COM_RESET_CONNECTION), 0);
-const OK = 0x00;
+import { SessionReset } from "./session_reset.ts";
 
 /** At most one server at a time. */
 export class Attachment {
@@ -79,30 +76,36 @@ export class Attachment {
     const { link } = this;
     if (link === undefined || this.#pool === undefined) return;
     this.release();
-    if (!atRest || !link.reusable) {
+    const fit = atRest && link.reusable;
+    const resetting = fit && reset ? SessionReset.of(link) : undefined;
+    if (!fit || (reset && resetting === undefined)) {
       const { name } = this.#backends.entry(link.backend);
       this.#effects.report("info", `A connection to backend ${name} is not fit for the pool`);
       return this.#effects.drop();
     }
-    this.#shelve(this.#pool, link, reset);
+    this.#shelve(this.#pool, link, resetting);
   }
 
-  #shelve(pool: Pool, link: ServerLink, reset: boolean): void {
+  #shelve(pool: Pool, link: ServerLink, reset: SessionReset | undefined): void {
     let resetting = reset;
     const socket = this.#effects.park({
       heard: (bytes) => {
-        const stays = resetting && saysOk(link, bytes);
-        resetting = false;
-        if (stays) pool.add({ link, socket });
-        return stays;
+        const result = resetting?.heard(bytes) ?? "failed";
+        if (result === "under-way") return true;
+        resetting = undefined;
+        if (result === "done") pool.add({ link, socket });
+        return result === "done";
       },
       lost: () => pool.remove(link),
     });
-    if (reset) socket.send(link.wire.encode(RESET, true));
+    if (reset !== undefined) socket.send(reset.bytes);
     else pool.add({ link, socket });
   }
 
-  /** Takes an idle connection of `user`, for a client who has agreed on `capabilities` and speaks `charset`; what was attached is given back. */
+  /**
+   * Takes an idle connection of `user`, for a client who has agreed on `capabilities` and speaks `charset`; what was attached
+   * is given back.
+   */
   take(index: number, user: string, capabilities: bigint, charset: number, atRest: boolean): boolean {
     return this.#adopt(this.#pool?.take(index, user, capabilities, charset), atRest);
   }
@@ -129,15 +132,4 @@ export class Attachment {
     this.#backends.detach(this.backend);
     this.backend = undefined;
   }
-}
-
-/** Whether the server has said that all went well, and nothing else. */
-function saysOk(link: ServerLink, bytes: Uint8Array): boolean {
-  let ok = false;
-  try {
-    link.wire.decode(bytes, (plain) => ok = plain[HEADER_LENGTH] === OK);
-  } catch (error) {
-    if (!(error instanceof ProtocolError)) throw error;
-  }
-  return ok;
 }

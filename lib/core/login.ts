@@ -14,6 +14,7 @@ import {
   type CompressionAlgorithm,
   encodeChangeUser,
   encodeHandshake,
+  encodeHandshakeResponse,
   ErrorNumber,
   type Handshake,
   type HandshakeResponse41,
@@ -25,11 +26,12 @@ import {
   sslRequestFor,
 } from "../protocol/mod.ts";
 import { Authentication, type AuthStep, differ, type FirstStep, type Transport } from "./authentication.ts";
+import { sameTerms } from "./binding_terms.ts";
 import type { ChangeUserTerms } from "./change_user.ts";
 import type { Side } from "./effects.ts";
 import type { BackendPolicy, LoginPolicy } from "./login_policy.ts";
 import { PacketExchange } from "./packet_exchange.ts";
-import { badHandshake, insecure, type Refusal, tlsRefusal } from "./refusal.ts";
+import { badHandshake, insecure, type Refusal, tlsRefusal, unknown } from "./refusal.ts";
 import type { Identity, LinkTerms, ServerLink } from "./server_link.ts";
 import type { Compression } from "./wire.ts";
 
@@ -55,6 +57,9 @@ const HIGHEST_ZSTD_LEVEL = 22;
 
 const ERR = 0xff;
 
+/** A plugin that no account has. */
+const NO_PLUGIN = "mysql_proxy_ask";
+
 /** What to do with the client's packet, before the server has had a word on it. */
 export type Answer =
   /** The client asks for TLS. */
@@ -66,6 +71,8 @@ export type Answer =
   | { readonly kind: "ask"; readonly packet: Uint8Array }
   /** The client is the one that the server's connection is logged in for. */
   | { readonly kind: "recognised" }
+  /** The client wants other terms than the pooled connection has: it needs one of its own, see {@linkcode Login.resume}. */
+  | { readonly kind: "other-terms" }
   | { readonly kind: "refuse"; readonly refusal: Refusal };
 
 /** A login packet, and what becomes of it for the server. */
@@ -244,6 +251,9 @@ export class Login extends PacketExchange {
           zstdLevel,
           data: authResponse,
         };
+        if (this.#reused !== undefined && !sameTerms(this.#reused.terms?.capabilities ?? 0n, this.#agreed)) {
+          return { kind: "other-terms" };
+        }
         if (this.#reused !== undefined && this.#policy.poolWithoutChangeUser === true) return this.#recognise(response);
         const server = this.#useTls ? "tls" : this.#server;
         const { passwordKeys } = this.#policy;
@@ -251,6 +261,28 @@ export class Login extends PacketExchange {
         return this.#goOn(this.#authentication.first(authPluginName, authResponse));
       }
     }
+  }
+
+  /**
+   * Begins with a fresh server for a client whose login packet has come already, as an answer to another server's nonce.
+   *
+   * The server is told of a plugin that no account has, so it asks for the account's own with a nonce of its own.
+   *
+   * @throws {ProtocolError} if it is no greeting.
+   */
+  resume(packet: Uint8Array): Answer {
+    this.#greeted(parseHandshake(packet.subarray(HEADER_LENGTH)));
+    const client = this.client!;
+    if (!hasCapability(this.#serverCapabilities & client.capabilities, Capability.CLIENT_PLUGIN_AUTH)) {
+      return {
+        kind: "refuse",
+        refusal: unknown("a pooled connection is of no use to a client without CLIENT_PLUGIN_AUTH"),
+      };
+    }
+    const asked = { ...client, authPluginName: NO_PLUGIN, authResponse: new Uint8Array(0) };
+    const answer = this.begin(encodeHandshakeResponse(asked));
+    this.client = client;
+    return answer;
   }
 
   #goOn(step: FirstStep): Answer {

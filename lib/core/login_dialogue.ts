@@ -17,7 +17,7 @@ import { Verdict } from "../script/mod.ts";
 import type { AuthStep } from "./authentication.ts";
 import type { Effects, Side } from "./effects.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import type { Login } from "./login.ts";
+import type { Answer, Login } from "./login.ts";
 import { badHandshake, type Refusal, tlsRefusal, unknown } from "./refusal.ts";
 import type { ScriptCalls } from "./script_calls.ts";
 import { EVENT_NUMBER as ON } from "./state.ts";
@@ -42,6 +42,8 @@ export interface LoginHost {
   accepted(login: Login, ok: Uint8Array): void;
   /** The client has got the server connection of the pool that is its own. */
   recognised(login: Login): void;
+  /** The client needs another connection to the same backend. */
+  reconnect(): void;
   /** The client has been told that it is logged in. Without `ok`, by the script alone. */
   loggedIn(login: Login, ok: Uint8Array | undefined): void;
   /** The client is to get an ERR packet, and both sides are to be closed. */
@@ -72,6 +74,8 @@ export class LoginDialogue {
   readonly #calls: ScriptCalls | undefined;
   /** The client's login packet is being dealt with; what it says now answers our question. */
   #begun = false;
+  /** The client's login packet waits for a server of its own. */
+  #resuming = false;
   /** What the client will be told when it has sent its login packet. */
   #pending: Pending | undefined;
 
@@ -218,7 +222,18 @@ export class LoginDialogue {
     }
   }
 
+  /** Whether the client has sent its login packet to a server that it does not get. */
+  get resuming(): boolean {
+    return this.#resuming;
+  }
+
   #greeting(packet: Uint8Array): void {
+    if (this.#resuming && packet[HEADER_LENGTH] !== ERR_HEADER) {
+      const answer = this.login.resume(packet);
+      this.#host.greeted(this.login);
+      this.#act(answer);
+      return;
+    }
     const { payload, refused } = this.login.greeting(packet);
     if (refused) {
       this.#life.on(ON.handshake_refused);
@@ -302,8 +317,17 @@ export class LoginDialogue {
 
   /** @returns whether TLS begins behind the packet. */
   #begin(payload: Uint8Array): boolean {
-    const answer = this.login.begin(payload);
+    return this.#act(this.login.begin(payload));
+  }
+
+  /** @returns whether TLS begins behind the packet. */
+  #act(answer: Answer): boolean {
     switch (answer.kind) {
+      case "other-terms":
+        this.#resuming = true;
+        this.#life.on(ON.other_terms);
+        this.#host.reconnect();
+        return false;
       case "recognised":
         this.#life.on(ON.answered);
         this.#sendAll([encodeOk({ status: ServerStatus.SERVER_STATUS_AUTOCOMMIT }, this.login.capabilities)]);

@@ -3,14 +3,10 @@
  *
  * @module
  */
-import { Capability, Command, encodePacket } from "../protocol/mod.ts";
+import { Command, encodePacket } from "../protocol/mod.ts";
+import { sameTerms } from "./binding_terms.ts";
 import type { ParkedSocket } from "./effects.ts";
 import type { ServerLink } from "./server_link.ts";
-
-/** What makes a difference to the client it was negotiated for; other clients must have agreed on the same. */
-const BINDING = Capability.CLIENT_FOUND_ROWS | Capability.CLIENT_LOCAL_FILES | Capability.CLIENT_IGNORE_SPACE |
-  Capability.CLIENT_MULTI_RESULTS | Capability.CLIENT_PS_MULTI_RESULTS | Capability.CLIENT_MULTI_STATEMENTS |
-  Capability.CLIENT_TRANSACTIONS | Capability.CLIENT_PROTOCOL_41 | Capability.CLIENT_SESSION_TRACK;
 
 /** An idle connection. */
 export interface Idle {
@@ -66,7 +62,7 @@ export class Pool {
   take(backend: number, user: string, capabilities: bigint, charset: number): Idle | undefined {
     const list = this.#backends[backend]?.get(user);
     const at = list?.findIndex(({ link: { terms } }) =>
-      terms !== undefined && (terms.capabilities & BINDING) === (capabilities & BINDING) && terms.charset === charset
+      terms !== undefined && sameTerms(terms.capabilities, capabilities) && terms.charset === charset
     );
     return list === undefined || at === undefined || at < 0 ? undefined : list.splice(at, 1)[0];
   }

@@ -372,9 +372,18 @@ export class Session {
   #backendFailed(reason: string, now: number): void {
     if (this.#attachment.backend === undefined) return;
     this.#serverOpen = false;
+    const { name } = this.#attachment;
     this.#attachment.failed(reason, now);
+    if (this.#dialogue?.resuming === true) return this.#refuse(unknown(`cannot connect to backend ${name}: ${reason}`));
     this.#on(ON.backend_failed);
     this.#chooseBackend(now);
+  }
+
+  /** The pooled connection is of no use to the client: another one to the same backend is needed. */
+  #reconnect(): void {
+    const { backend } = this.#attachment;
+    this.backendNdx = 0;
+    this.#tryBackend(this.#scripting!.now(), backend);
   }
 
   // --- login
@@ -397,6 +406,7 @@ export class Session {
         if (attachment.link !== undefined) attachment.link.handshake = handshake;
       },
       accepted: (login, ok) => this.#accepted(login, ok),
+      reconnect: () => this.#reconnect(),
       recognised: (login) => this.#beginTraffic(login, undefined),
       loggedIn: (login, ok) => this.#loggedIn(login, ok),
       refuse: (refusal) => this.#refuse(refusal),

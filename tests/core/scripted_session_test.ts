@@ -690,6 +690,71 @@ Deno.test("Session gives a new client a pooled connection, for which it has to p
   assertEquals(script.calls, ["connect_server", "read_auth", "read_auth_result", "read_query"]);
 });
 
+Deno.test("Session connects a client anew that wants other terms than its pooled connection has", () => {
+  const pool = new Pool();
+  const offered = CAPABILITIES | Capability.CLIENT_FOUND_ROWS;
+  const first = new FakeScript();
+  const other = scripted(first, undefined, pool);
+  other.session.open(other.now);
+  other.session.connected(other.now);
+  other.say("server", greeting(offered)).say("client", login(CAPABILITIES)).say("server", OK_LOGIN);
+  other.session.backendNdx = 0;
+  assertEquals(pool.idleOf(0, "ada"), 1);
+
+  const script = new FakeScript();
+  const book = scripted(script, undefined, pool);
+  script.onConnect = () => {
+    book.session.backendNdx = 1;
+    return Verdict.IGNORE_RESULT;
+  };
+  book.session.open(book.now);
+  book.take();
+  book.say("client", login(offered));
+  assertEquals(book.take(), [{ park: true }, { connect: 0 }]);
+  assertEquals(pool.idleOf(0, "ada"), 1);
+  book.session.connected(book.now);
+  book.say("server", greeting(offered));
+  const effect = book.take().at(-1);
+  const response = parseHandshakeResponse(
+    unhex(effect !== undefined && "to" in effect ? effect.bytes : "").subarray(4),
+  );
+  if (response.kind !== "response41") throw new Error(response.kind);
+  assertEquals([response.username, response.authPluginName, response.capabilities], [
+    "ada",
+    "mysql_proxy_ask",
+    offered,
+  ]);
+  // The server asks with a nonce of its own, which the client answers.
+  const [ask, answer, ok] = [packet("fe61006162", 2), packet("7777", 3), packet("00000002000000", 4)];
+  book.say("server", ask).say("client", answer).say("server", ok);
+  assertEquals(book.take(), [sent("client", ask), sent("server", answer), sent("client", ok)]);
+  book.say("client", QUERY).say("server", RESULT);
+  assertEquals(book.take(), [sent("server", QUERY), sent("client", RESULT)]);
+  assertEquals(script.calls.filter((name) => name !== "read_auth_result"), [
+    "connect_server",
+    "read_auth",
+    "read_query",
+  ]);
+});
+
+Deno.test("Session tells a client why it cannot be connected anew", () => {
+  const pool = new Pool();
+  parked(pool);
+  const script = new FakeScript();
+  const book = scripted(script, undefined, pool);
+  script.onConnect = () => {
+    book.session.backendNdx = 1;
+    return Verdict.IGNORE_RESULT;
+  };
+  book.session.open(book.now);
+  book.say("client", login(CAPABILITIES & ~Capability.CLIENT_TRANSACTIONS));
+  book.take();
+  book.session.connectFailed("refused", book.now);
+  const [, , error] = book.take();
+  assertEquals([errorIn(error).sequenceId, errorIn(error).errorNumber], [2, 1105]);
+  assertEquals(script.calls, ["connect_server", "read_auth", "disconnect_client"]);
+});
+
 Deno.test("Session puts a pooled connection back that connect_server took and did not want", () => {
   const pool = new Pool();
   parked(pool);
@@ -718,6 +783,8 @@ Deno.test("Session parks its server in disconnect_client, but not in the middle 
     if (busy) continue;
     // Only as good as new.
     assertEquals(book.keeper?.heard(OK), true);
+    assertEquals(pool.count(0), 0);
+    assertEquals(book.keeper?.heard(OK), true);
     assertEquals(pool.count(0), 1);
     assertEquals(book.keeper?.heard(OK), false);
   }
@@ -744,7 +811,10 @@ Deno.test("Session does not pool a connection whose session cannot be reset", ()
   const book = loggedIn(script, undefined, pool);
   script.onDisconnect = () => book.session.backendNdx = 0;
   book.session.closed("client", book.now);
-  assertEquals(book.take().slice(0, 2), [{ park: true }, { parked: hex(command(Command.COM_RESET_CONNECTION)) }]);
+  const [park, reset] = book.take();
+  assertEquals(park, { park: true });
+  const names = command(Command.COM_QUERY, "SET NAMES utf8mb4 COLLATE utf8mb4_0900_ai_ci");
+  assertEquals(reset, { parked: hex(concat(command(Command.COM_RESET_CONNECTION), names)) });
   assertEquals(book.keeper?.heard(encodePacket(DENIED, 1)), false);
   assertEquals(pool.count(0), 0);
 });
