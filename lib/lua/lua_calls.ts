@@ -185,6 +185,20 @@ export class LuaCalls extends LuaFunctions {
     this.#timeLimit.restart();
   }
 
+  /** Whether scripts may run for some time only. */
+  get isTimeLimited(): boolean {
+    return this.#timeLimit.isSet;
+  }
+
+  /**
+   * For what takes long outside of Lua, on behalf of the function that runs on `L`: to be called now and then.
+   *
+   * @throws {LuaKilled} if the script has run too long.
+   */
+  checkTimeLimit(L: State): void {
+    if (this.#timeLimit.isSet) this.#checkTime(L, 1);
+  }
+
   /**
    * Loads and runs a chunk now, for set-up and tests.
    *
@@ -376,11 +390,12 @@ export class LuaCalls extends LuaFunctions {
     throw new LuaPanic(L, message);
   }
 
-  #checkTime(L: State): void {
+  /** @param level The function to be named in the message: 0 for the one that runs on `L`, 1 for its caller. */
+  #checkTime(L: State, level = 0): void {
     if (this.#depth === 0) return;
     this.#timeLimit.check(() => {
       const { api } = this;
-      api.luaL_where(L, 0);
+      api.luaL_where(L, level);
       const where = this.text(L, -1);
       api.luaL_traceback(L, L, 0, 0);
       const traceback = this.text(L, -1);

@@ -10,26 +10,26 @@ import { type Pointer, REGISTRY } from "../lua_api.ts";
 const MOST = 500;
 
 /** Answers by the addresses of strings, which are kept from being collected meanwhile. */
-export class KnownStrings {
+export class KnownStrings<Answer = boolean> {
   readonly #engine: LuaEngine;
-  readonly #ask: (L: State, i: number) => boolean;
-  readonly #answers = new Map<Pointer, boolean>();
+  readonly #ask: (L: State, i: number) => Answer;
+  readonly #answers = new Map<Pointer, Answer>();
   #references: number[] = [];
 
   /** @param ask Answers for the string at `i` of the stack. */
-  constructor(engine: LuaEngine, ask: (L: State, i: number) => boolean) {
+  constructor(engine: LuaEngine, ask: (L: State, i: number) => Answer) {
     this.#engine = engine;
     this.#ask = ask;
   }
 
   /** The answer for the string at `i`. */
-  is(L: State, i: number): boolean {
+  is(L: State, i: number): Answer {
     const { api } = this.#engine;
     const at = api.lua_tolstring(L, i, 0);
     return this.#answers.get(at) ?? this.#learn(L, i, at);
   }
 
-  #learn(L: State, i: number, at: Pointer): boolean {
+  #learn(L: State, i: number, at: Pointer): Answer {
     const { api } = this.#engine;
     const answer = this.#ask(L, i);
     if (this.#references.length >= MOST) {

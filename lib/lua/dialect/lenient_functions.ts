@@ -6,6 +6,7 @@
 import { ArgumentError, type LuaEngine, type LuaFunction, type State } from "../engine.ts";
 import { LuaType, MULTIPLE_RESULTS, REGISTRY, typeName } from "../lua_api.ts";
 import { KnownStrings } from "./known_strings.ts";
+import { effortOf, PatternTrial } from "./pattern_trial.ts";
 import { latin1, pushLatin1, putAt, replace, type Replacement } from "./native_function.ts";
 
 const { FUNCTION, NIL, NUMBER, STRING, TABLE } = LuaType;
@@ -131,11 +132,21 @@ function stringFunctions(engine: LuaEngine, dialect: number): Record<string, Rep
   });
   api.lua_getfield(engine.main, dialect, engine.cstring("can_be_empty"));
   api.lua_setfield(engine.main, REGISTRY, engine.cstring(CAN_BE_EMPTY));
+  const tryOut = patternGuard(engine);
   return {
     format(L, native) {
       return api.lua_type(L, 1) === STRING && unusual.is(L, 1) ? format(L) : native(L);
     },
+    find(L, native) {
+      if (api.lua_toboolean(L, 4) === 0) tryOut(L, false);
+      return native(L);
+    },
+    match(L, native) {
+      tryOut(L, false);
+      return native(L);
+    },
     gsub(L, native) {
+      tryOut(L, true);
       const kind = api.lua_type(L, 3);
       // Without replacement, empty matches change nothing but the count: s:gsub("%s*$", "") stays fast.
       if (kind === STRING && allowPercent(L) === 0) return native(L);
@@ -143,9 +154,33 @@ function stringFunctions(engine: LuaEngine, dialect: number): Record<string, Rep
       return kind === STRING || kind === TABLE || kind === FUNCTION ? gsub(L) : native(L);
     },
     gmatch(L, native) {
+      tryOut(L, true);
       if (api.lua_type(L, 2) !== STRING || api.lua_type(L, 1) !== STRING) return native(L);
       return empty.is(L, 2) ? gmatch(L) : native(L);
     },
+  };
+}
+
+/** Matches that can take more steps than this, as a power of 2, are tried out before: about a tenth of a second. */
+const CHEAP = 24;
+
+/**
+ * Makes a function that stops the script if the match of the pattern at 2 on the subject at 1 takes too long, from the
+ * position at 3 on if not `all` matches are looked for.
+ */
+function patternGuard(engine: LuaEngine): (L: State, all: boolean) => void {
+  const { api } = engine;
+  const efforts = new KnownStrings(engine, (L, i) => effortOf(engine.view(L, i)));
+  return (L, all) => {
+    if (!engine.isTimeLimited || api.lua_type(L, 1) !== STRING || api.lua_type(L, 2) !== STRING) return;
+    const { repetitions, optional } = efforts.is(L, 2);
+    if (repetitions < 2 && optional < CHEAP / 2) return;
+    const length = Number(api.lua_rawlen(L, 1));
+    if (repetitions * Math.log2(length + 1) + Math.min(optional, length) < CHEAP) return;
+    const init = all ? 1 : Math.trunc(api.lua_tonumberx(L, 3, 0)) || 1;
+    const from = init > 0 ? init - 1 : Math.max(0, length + init);
+    // Nothing is called in the instance meanwhile, unless it ends with that.
+    new PatternTrial(engine.view(L, 1), engine.view(L, 2), () => engine.checkTimeLimit(L)).run(from, all);
   };
 }
 

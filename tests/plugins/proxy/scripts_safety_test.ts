@@ -27,6 +27,9 @@ const FAULTS: Readonly<Record<string, readonly [code: string, expected: string]>
   DEEP: ["local function f(s) return (s:gsub('.', f)) end f('x')", "stack overflow"],
   STRING: ["local s = 'x' while true do s = s .. s end", "not enough memory"],
   TABLE: ["local t = {} for i = 1, 1e9 do t[i] = {} end", "(read_query)"],
+  PATTERN: ["return (('a'):rep(28)):find(('a?'):rep(28) .. ('a'):rep(28))", "ran longer than 200 ms"],
+  TRIM: ["return ('x' .. (' '):rep(1e6) .. 'y'):match('^%s*(.-)%s*$')", "ran longer than 200 ms"],
+  FINALIZER: ["setmetatable({}, { __gc = function() while true do end end }) collectgarbage() error('over')", "over"],
   REP: ["return ('x'):rep(1e9)", "not enough memory"],
   ERROR: ["error('boom')", "boom"],
   NIL: ["error(nil)", "error object is a nil value"],
@@ -238,7 +241,7 @@ Deno.test({
         times.push(performance.now() - start);
       }
       await work;
-      assert(times.length > 6 && Math.max(...times) < 3000, `${times.length} queries, ${Math.max(...times)} ms`);
+      assert(times.length >= 3 && Math.max(...times) < 3000, `${times.length} queries, ${Math.max(...times)} ms`);
       faulty.destroy();
       other.destroy();
     }, ["--lua-time-limit=0.2", "--lua-memory-limit=64"]);
