@@ -1,6 +1,6 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { first, RawClient } from "../interop/raw_client.ts";
-import { withClient } from "../scripts/script_proxy.ts";
+import { Client, withClient } from "../scripts/script_proxy.ts";
 import { notes, probe } from "./script_stage.ts";
 
 probe(
@@ -260,5 +260,56 @@ probe(
       assertEquals(await notes(client), ["2 4", "42 text nil 2024-02-29", "0 1 4", "end mysql mysql"]);
     });
     assertEquals(first(await raw.query("SELECT 1"))[0], 1);
+  },
+);
+
+probe(
+  "the end of a connection, decided by a script",
+  String.raw`
+  local c = proxy.connection
+  commands["SELECT 'pass and close'"] = function() c.connection_close = true end
+  commands["SELECT 'stream and close'"] = function(packet)
+    c.connection_close = true
+    proxy.queries:append(1, packet)
+    proxy.queries:append(2, "\3SET @a = 1", { resultset_is_needed = true })
+    return proxy.PROXY_SEND_QUERY
+  end
+  results[2] = function() return proxy.PROXY_IGNORE_RESULT end
+  commands["keep open"] = function()
+    c.connection_close = true
+    c.connection_close = false
+    return answer({ "a" }, { { "open" } })
+  end
+  commands["quit"] = function()
+    proxy.queries:append(1, "\1")
+    proxy.queries:append(1, "\3SELECT 1")
+    return proxy.PROXY_SEND_QUERY
+  end
+  commands[proxy.COM_QUIT] = function()
+    if mode == "answer" then return answer({ "a" }, {}) end
+    proxy.queries:append(2, "\3SELECT 'before quit'", { resultset_is_needed = true })
+    proxy.queries:append(3, "\1")
+    return proxy.PROXY_SEND_QUERY
+  end
+  commands["answer quits"] = function() mode = "answer" return answer({ "a" }, {}) end
+  function disconnect_client() if c.client.username then io.stdout:write("over ", tostring(c.backend_ndx), "\n") end end`,
+  async ({ proxy, written }) => {
+    for (const sql of ["SELECT 'pass and close'", "SELECT 'stream and close'"]) {
+      const client = await Client.open(proxy);
+      client.connection.on("error", () => {});
+      assertEquals(await client.value(sql), sql.slice(8, -1));
+      await assertRejects(() => client.rows("SELECT 1"));
+      client.destroy();
+    }
+    await withClient(proxy, async (client) => {
+      assertEquals(await client.value("keep open"), "open");
+      assertEquals(await client.value("SELECT 1"), 1);
+    });
+    const client = await Client.open(proxy);
+    client.connection.on("error", () => {});
+    await assertRejects(() => client.rows("quit"));
+    client.destroy();
+    await withClient(proxy, (other) => other.rows("answer quits"));
+    await written(/(over 1[^]*){5}/);
   },
 );
