@@ -5,4 +5,4 @@
  */
 export { FIRST_KEYWORD, KEYWORDS, TOKEN_NAMES, TokenId } from "./tokens.ts";
 export { tokenize, Tokens } from "./tokenizer.ts";
-export { normalize } from "./normalize.ts";
+export { normalize, normalizeSql } from "./normalize.ts";

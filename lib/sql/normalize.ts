@@ -6,14 +6,14 @@
  *
  * @module
  */
-import type { Tokens } from "./tokenizer.ts";
+import { glance, type Tokens } from "./tokenizer.ts";
 import { TokenId } from "./tokens.ts";
 
 const AT = 0x40;
 const BACKTICK = 0x60;
 const SPACE = 0x20;
+const QUESTION_MARK = 0x3f;
 const encoder = new TextEncoder();
-const VALUE = encoder.encode("? ");
 const COMMENT_BEGIN = encoder.encode("/*!");
 const COMMENT_END = encoder.encode("*/ ");
 
@@ -103,6 +103,16 @@ function writeName(at: number, tokens: Tokens, i: number): number {
  * variables, everything else in upper case. A blank follows each piece except names of functions.
  */
 export function normalize(tokens: Tokens): Uint8Array {
+  return writeNormal(tokens).slice();
+}
+
+/** The normal form of a text, in a place that the next one takes: for whoever copies it at once. */
+export function normalizeSql(sql: Uint8Array): Uint8Array {
+  return writeNormal(glance(sql));
+}
+
+/** @returns a view of what has been written: valid until the next statement. */
+function writeNormal(tokens: Tokens): Uint8Array {
   const { source, length } = tokens;
   let at = 0;
   // The last token that is no comment.
@@ -118,7 +128,9 @@ export function normalize(tokens: Tokens): Uint8Array {
       case TokenId.STRING:
       case TokenId.INTEGER:
       case TokenId.FLOAT:
-        at = write(at, VALUE);
+        claim(at, 2);
+        out[at++] = QUESTION_MARK;
+        out[at++] = SPACE;
         break;
       case TokenId.FUNCTION:
         at = writeUpper(at, source, tokens.start(i), tokens.end(i));
@@ -131,7 +143,7 @@ export function normalize(tokens: Tokens): Uint8Array {
     }
     before = i;
   }
-  const normal = out.slice(0, at);
+  const normal = out.subarray(0, at);
   if (out.length > KEPT) out = new Uint8Array(KEPT);
   return normal;
 }

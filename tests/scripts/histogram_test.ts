@@ -39,6 +39,8 @@ scriptTest("histogram", "counts statements and uses of tables", async ({ proxy, 
       "SELECT * FROM `t` WHERE `id` = ? ",
       1,
     ]]);
+    const [[, , longestNow] = []] = await client.rows("SELECT * FROM histogram.queries");
+    assert(Number(longestNow) > 0 && Number(longestNow) < longest, `${longestNow}`);
   }, { database });
 }, { servers: ["mariadb", "mysql"] });
 

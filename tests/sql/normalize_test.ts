@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { normalize, tokenize } from "../../lib/sql/mod.ts";
+import { normalize, normalizeSql, tokenize } from "../../lib/sql/mod.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -60,4 +60,19 @@ Deno.test("normalize() makes room for texts of any size", () => {
   const name = "x".repeat(3_000_000);
   assert(normal(`select ${name}`) === `SELECT \`${name}\` `);
   assertEquals(normal("1"), "? ");
+});
+
+Deno.test("normalizeSql() gives the same as normalize(), one text after the other", () => {
+  const texts = [
+    "SELECT 1",
+    "",
+    "START TRANSACTION",
+    "a `b` 'c' /* d */",
+    `SELECT ${"1,".repeat(400_000)} x`,
+    "COMMIT",
+  ];
+  for (const text of [...texts, ...texts]) {
+    const sql = new TextEncoder().encode(text);
+    assertEquals(normalizeSql(sql), normalize(tokenize(sql)));
+  }
 });

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { normalize, TOKEN_NAMES, TokenId, tokenize, type Tokens } from "../../sql/mod.ts";
+import { normalize, normalizeSql, TOKEN_NAMES, TokenId, tokenize, type Tokens } from "../../sql/mod.ts";
 import type { LuaEngine } from "../engine.ts";
 import { REGISTRY, type State } from "../lua_api.ts";
 import { about } from "./context.ts";
@@ -140,10 +140,13 @@ class TokenFactory {
     return 0;
   }
 
-  /** Pushes the normal form of the first argument. The second one says whether that string has not been cut before. */
+  /** Pushes the normal form of the first argument, a string. The second one says whether it has not been cut before. */
   normalize(L: State): number {
-    if (this.#engine.api.lua_toboolean(L, 2) !== 0) this.#pointer = 0;
-    this.#engine.pushBytes(L, normalize(this.#cut(L)));
+    // Nothing calls into wasm until the result is copied there, so views will do.
+    const normal = this.#engine.api.lua_toboolean(L, 2) !== 0
+      ? normalizeSql(this.#engine.view(L, 1))
+      : normalize(this.#cut(L));
+    this.#engine.pushBytes(L, normal);
     return 1;
   }
 }

@@ -29,9 +29,10 @@ if not global.config.histogram then
 end
 if not global.histogram then
   -- From what is counted to the name of its counters, which has to be short.
-  global.histogram = { queries = {}, tables = {} }
+  global.histogram = { queries = {}, tables = {}, resets = 0 }
 end
 local config = global.config.histogram
+local histogram = global.histogram
 local others = "(others)"
 local utf8mb4 = 45
 
@@ -77,6 +78,7 @@ local function look_up(query)
     tables = {},
     changes_database = query:find("^USE ") ~= nil,
     is_cut = #query > longest,
+    longest = 0,
   }
   cache.statements[query] = statement
   cache.size = cache.size + 1
@@ -139,6 +141,7 @@ local function reset(kind)
   each_row(kind, function(_, row)
     for _, counter in pairs(row) do counter:set(0) end
   end)
+  global.histogram.resets = global.histogram.resets + 1
   proxy.response = { type = proxy.MYSQLD_PACKET_OK }
   return proxy.PROXY_SEND_RESULT
 end
@@ -185,7 +188,12 @@ function read_query_result(inj)
     local time = inj.query_time
     row.count:add(1)
     row.time:add(time)
-    if time > row.max:get() then row.max:set(time) end
+    -- This thread's longest saves asking for that of all threads.
+    local resets = histogram.resets
+    if time > current.longest or resets ~= current.resets then
+      current.longest, current.resets = time, resets
+      if time > row.max:get() then row.max:set(time) end
+    end
   end
   if config.collect_tables then
     if not database then database = proxy.connection.client.default_db end
