@@ -68,11 +68,12 @@ export class SessionReset {
     const { terms } = link;
     const collation = COLLATIONS[terms?.charset ?? 0];
     if (terms === undefined || collation === undefined) return undefined;
-    if (hasCapability(terms.capabilities, Capability.CLIENT_IGNORE_SPACE)) return undefined;
     const names = `SET NAMES ${collation.split("_")[0]} COLLATE ${collation}`;
+    const ignoresSpace = hasCapability(terms.capabilities, Capability.CLIENT_IGNORE_SPACE);
+    const mode = ", sql_mode = CONCAT(@@sql_mode, ',IGNORE_SPACE')";
     return new SessionReset(link, [
       Uint8Array.of(Command.COM_RESET_CONNECTION),
-      Uint8Array.of(Command.COM_QUERY, ...encodeText(names)),
+      Uint8Array.of(Command.COM_QUERY, ...encodeText(ignoresSpace ? names + mode : names)),
     ]);
   }
 
