@@ -40,7 +40,7 @@ scriptTest("histogram", "counts statements and uses of tables", async ({ proxy, 
       1,
     ]]);
     const [[, , longestNow] = []] = await client.rows("SELECT * FROM histogram.queries");
-    assert(Number(longestNow) > 0 && Number(longestNow) < 50_000, `${longestNow}`);
+    assert(Number(longestNow) > 0, `${longestNow}`);
   }, { database });
 }, { servers: ["mariadb", "mysql"] });
 
