@@ -254,7 +254,10 @@ export class Login extends PacketExchange {
         if (this.#reused !== undefined && !sameTerms(this.#reused.terms?.capabilities ?? 0n, this.#agreed)) {
           return { kind: "other-terms" };
         }
-        if (this.#reused !== undefined && this.#policy.poolWithoutChangeUser === true) return this.#recognise(response);
+        if (this.#reused !== undefined && this.#policy.poolWithoutChangeUser === true) {
+          const answer = this.#recognise(response, this.#reused);
+          if (answer !== undefined) return answer;
+        }
         const server = this.#useTls ? "tls" : this.#server;
         const { passwordKeys } = this.#policy;
         this.#authentication = new Authentication(passwordKeys, this.#client, server, this.#plugin, this.#nonce);
@@ -296,10 +299,11 @@ export class Login extends PacketExchange {
   }
 
   /** The client gets a pooled connection if it says what its last user said, who knew the password. */
-  #recognise({ username, authResponse }: HandshakeResponse41): Answer {
-    const { proof, username: last } = this.#reused!.identity ?? {};
+  #recognise({ username, authResponse, database = "" }: HandshakeResponse41, reused: ServerLink): Answer | undefined {
+    const { proof, username: last } = reused.identity ?? {};
     const same = proof !== undefined && last === username && equal(proof, authResponse);
-    if (same) return { kind: "recognised" };
+    // In another database it would not be where it thinks: a change of user takes it there.
+    if (same) return database === reused.defaultDb ? { kind: "recognised" } : undefined;
     const text = "(proxy-pool) login failed";
     return { kind: "refuse", refusal: { errorNumber: ErrorNumber.ER_ACCESS_DENIED_ERROR, sqlState: "28000", text } };
   }

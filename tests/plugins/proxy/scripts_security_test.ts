@@ -177,6 +177,11 @@ for (const kind of kinds) {
       assertEquals(await idOf(again), id);
       assertEquals(await userOf(again), user);
       await again.quit();
+      await settled();
+      // A connection that is in another database than the client asks for is not its own yet.
+      using elsewhere = await RawLogin.connect({ port: proxy.port, user, answers: [password], database: "mysql" });
+      assertEquals(await elsewhere.query("SELECT DATABASE()"), [["mysql"]]);
+      await elsewhere.quit();
       await watcher.quit();
     }, { "proxy-pool-no-change-user": true });
   });
