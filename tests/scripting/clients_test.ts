@@ -165,19 +165,26 @@ probe(
   end`,
   async ({ proxy }) => {
     await withClient(proxy, async (client) => {
-      for (const way of ["pass", "queue", "keep"]) {
-        for (const length of [0xffffff - 20, 0xffffff, 0xffffff + 1, 2 * 0xffffff + 5]) {
-          // The command as a whole has exactly this length.
-          const head = `SELECT /*${way}*/ '`;
-          const text = "q".repeat(length - head.length - 2);
-          const value = await client.value(`${head}${text}'`);
-          assertEquals(String(value).length, text.length, `${way} ${length}`);
-          assert(value === text);
-          const said = await notes(client);
-          assertEquals(said[0], `command ${length} SELECT  qq'`);
-          if (way !== "pass") assertEquals(said[1], `result 1 ${length} 0`);
-          if (way === "keep") assertEquals(said[2], `row ${text.length}`);
-        }
+      // The last fragment of a packet may be empty.
+      for (
+        const [way, length] of [
+          ["pass", 0xffffff],
+          ["queue", 0xffffff],
+          ["queue", 2 * 0xffffff + 5],
+          ["keep", 0xffffff],
+          ["keep", 2 * 0xffffff + 5],
+        ] as const
+      ) {
+        // The command as a whole has exactly this length.
+        const head = `SELECT /*${way}*/ '`;
+        const text = "q".repeat(length - head.length - 2);
+        const value = await client.value(`${head}${text}'`);
+        assertEquals(String(value).length, text.length, `${way} ${length}`);
+        assert(value === text);
+        const said = await notes(client);
+        assertEquals(said[0], `command ${length} SELECT  qq'`);
+        if (way !== "pass") assertEquals(said[1], `result 1 ${length} 0`);
+        if (way === "keep") assertEquals(said[2], `row ${text.length}`);
       }
       assertEquals(await client.value("SELECT 1"), 1);
     });
@@ -217,4 +224,5 @@ probe(
       }
     });
   },
+  { servers: ["mysql"] },
 );

@@ -211,6 +211,7 @@ probe(
       parked.destroy();
     }
   },
+  { servers: ["mariadb"] },
 );
 
 probe(

@@ -55,6 +55,7 @@ probe(
       /^Lua 5\.1 function function function function function function 5 3\.5 2147483648 1e\+15 true 3 12 /,
     );
   },
+  { servers: ["mysql"] },
 );
 
 Deno.test({ name: "hooks of a required module act", ignore: whyMissing("mariadb") !== undefined }, async () => {

@@ -134,4 +134,5 @@ probe(
       assertMatch(proxy.log, /\(critical\).*\(read_query\).*queries are|critical.*read_query/i);
     });
   },
+  { servers: ["mysql"] },
 );

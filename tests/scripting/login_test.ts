@@ -138,6 +138,7 @@ probe(
       assertEquals(await mode("ok for err", { password: "wrong" }), "1046 28000 in other words");
     });
   },
+  { servers: ["mysql"] },
 );
 
 probe(

@@ -53,6 +53,7 @@ probe(
       assertEquals((await client.rows(sql)).length, 3);
     }, { database });
   },
+  { servers: ["mysql"] },
 );
 
 probe(
@@ -106,6 +107,7 @@ probe(
       ]);
     }, { database });
   },
+  { servers: ["mariadb"] },
 );
 
 probe(
@@ -182,6 +184,7 @@ probe(
     });
     await written("slept before goodbye");
   },
+  { servers: ["mysql"] },
 );
 
 probe(
@@ -215,4 +218,5 @@ probe(
     victim.destroy();
     await withClient(proxy, async (client) => assertEquals(await client.value("SELECT 2"), 2));
   },
+  { servers: ["mariadb"] },
 );

@@ -74,6 +74,7 @@ probe(
       ]);
     });
   },
+  { servers: ["mariadb"] },
 );
 
 probe(
@@ -312,4 +313,5 @@ probe(
     await withClient(proxy, (other) => other.rows("answer quits"));
     await written(/(over 1[^]*){5}/);
   },
+  { servers: ["mysql"] },
 );

@@ -125,7 +125,7 @@ probe(
   end`,
   async ({ proxy }) => {
     await withClient(proxy, async (client) => {
-      for (const columns of [1, 250, 251, 300, 1000]) {
+      for (const columns of [250, 251, 300]) {
         const list = Array.from({ length: columns }, (_, i) => i % 7 === 3 ? `NULL c${i}` : `'v${i}' c${i}`);
         const length = list.filter((item) => item.startsWith("'")).map((item) => item.split("'")[1]!.length)
           .reduce((a, b) => a + b, 0);
@@ -133,7 +133,7 @@ probe(
         const [note] = await notes(client);
         assertMatch(note!, new RegExp(`^${columns} 1 ${length} \\S+ c${columns - 1} 1 \\d+$`));
       }
-      for (const length of [250, 251, 252, 65535, 65536, 70000, 16777210, 16777215, 16777216, 17000000]) {
+      for (const length of [250, 251, 65535, 65536, 300_000, 0xffffff - 4, 17_000_000]) {
         const [[count, sum] = []] = await client.rows(`SELECT REPEAT('x', ${length}) AS v`);
         assertEquals([count, sum], ["1", `${length}`]);
         const prefix = length < 251 ? 1 : length < 65536 ? 3 : length < 16777216 ? 4 : 9;
@@ -141,7 +141,7 @@ probe(
         const packets = Math.floor(payload / 0xffffff) + 1;
         assertEquals((await notes(client))[0], `1 1 ${length} ${length} v 1 ${payload + packets * 4}`);
       }
-      const rows = 20_000;
+      const rows = 5000;
       const sql = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${rows}) ` +
         "SELECT i, NULL, REPEAT('y', 40) FROM n";
       await client.rows("SET SESSION cte_max_recursion_depth = 100000").catch(() => {});
@@ -150,7 +150,7 @@ probe(
       assertEquals(count, `${rows}`);
     });
   },
-  { args: ["--lua-time-limit=10"] },
+  { servers: ["mariadb"], args: ["--lua-time-limit=10"] },
 );
 
 probe(
@@ -187,6 +187,7 @@ probe(
       ]);
     });
   },
+  { servers: ["mariadb"] },
 );
 
 probe(
@@ -218,6 +219,7 @@ probe(
       await written(/resultset_is_needed = true/);
     });
   },
+  { servers: ["mysql"] },
 );
 
 probe(
