@@ -24,8 +24,11 @@ const ResponseType = { OK: 0, RAW: 250, ERR: 255 } as const;
 const ER_UNKNOWN_ERROR = 1105;
 const SQL_STATE = "07000";
 const MESSAGE_LIMIT = 512;
-/** The original's: utf8_general_ci. */
-const CHARSET = 8;
+/**
+ * utf8_general_ci, which every client knows. The original said 8, latin1; drivers that believed it would garble what scripts
+ * write in UTF-8.
+ */
+const CHARSET = 33;
 const COLUMN_LENGTH = 32;
 
 /** A `proxy.response` that no response can be made of. */

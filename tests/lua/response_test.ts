@@ -78,7 +78,7 @@ Deno.test("response() sends a result set", async () => {
     flags: 1,
     decimals: 2,
   });
-  assertEquals(parseColumnDefinition(second, CAPABILITIES).charset, 8);
+  assertEquals(parseColumnDefinition(second, CAPABILITIES).charset, 33);
   const eof = "\xfe\x01\0\x02\0";
   assertEquals(sent.slice(3), [eof, "\x011\x03a\0b", "\xfb\x031.5", "\x015\xfb", "\x051e+15\x030.1", "\xfb\xfb", eof]);
   assertEquals(records, []);
