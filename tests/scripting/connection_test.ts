@@ -251,7 +251,12 @@ probe(
   },
 );
 
-Deno.test({ name: "addresses of Unix sockets and IPv6", ignore: whyMissing("mariadb") !== undefined }, async () => {
+Deno.test({
+  name: "addresses of Unix sockets and IPv6",
+  ignore: whyMissing("mariadb") !== undefined,
+  sanitizeOps: false,
+  sanitizeResources: false,
+}, async () => {
   const shared = await sharedServer("mariadb");
   if ("missing" in shared) throw new Error(shared.missing);
   const lua = String.raw`
@@ -308,6 +313,8 @@ Deno.test({ name: "addresses of Unix sockets and IPv6", ignore: whyMissing("mari
 Deno.test({
   name: "two backends: a script chooses, and goes to the next when one is down",
   ignore: whyMissing("mariadb") !== undefined || whyMissing("mysql") !== undefined,
+  sanitizeOps: false,
+  sanitizeResources: false,
 }, async () => {
   const [maria, mysql] = [await sharedServer("mariadb"), await sharedServer("mysql")];
   if ("missing" in maria || "missing" in mysql) throw new Error("A server is missing");

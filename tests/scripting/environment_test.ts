@@ -58,7 +58,12 @@ probe(
   { servers: ["mysql"] },
 );
 
-Deno.test({ name: "hooks of a required module act", ignore: whyMissing("mariadb") !== undefined }, async () => {
+Deno.test({
+  name: "hooks of a required module act",
+  ignore: whyMissing("mariadb") !== undefined,
+  sanitizeOps: false,
+  sanitizeResources: false,
+}, async () => {
   const shared = await sharedServer("mariadb");
   if ("missing" in shared) throw new Error(shared.missing);
   const folder = await Deno.makeTempDir({ prefix: "mysql-proxy-test-module-" });
@@ -110,6 +115,8 @@ Deno.test({ name: "hooks of a required module act", ignore: whyMissing("mariadb"
 Deno.test({
   name: "a script is read again for new connections, and a broken one is told of",
   ignore: whyMissing("mariadb") !== undefined,
+  sanitizeOps: false,
+  sanitizeResources: false,
 }, async () => {
   const shared = await sharedServer("mariadb");
   if ("missing" in shared) throw new Error(shared.missing);

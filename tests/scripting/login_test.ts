@@ -1,3 +1,4 @@
+import "../servers/node_process.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import * as mariadb from "mariadb";
 import { Client, withClient } from "../scripts/script_proxy.ts";

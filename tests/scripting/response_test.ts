@@ -1,3 +1,4 @@
+import "../servers/node_process.ts";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { createConnection } from "mariadb";
 import { CAPABILITY, RawClient, transcript } from "../interop/raw_client.ts";

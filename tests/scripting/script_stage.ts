@@ -80,7 +80,9 @@ export function probe(
   { servers = KINDS, threads = 1, args = [] }: ProbeOptions = {},
 ): void {
   for (const kind of servers) {
-    Deno.test({ name: `${kind}: ${name}`, ignore: whyMissing(kind) !== undefined }, async () => {
+    // Run alone, the first test starts the server that the others use.
+    const own = { sanitizeOps: false, sanitizeResources: false };
+    Deno.test({ name: `${kind}: ${name}`, ignore: whyMissing(kind) !== undefined, ...own }, async () => {
       const shared = await sharedServer(kind);
       if ("missing" in shared) throw new Error(shared.missing);
       const { server } = shared;

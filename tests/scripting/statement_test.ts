@@ -1,3 +1,4 @@
+import "../servers/node_process.ts";
 import { assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
 import { createConnection } from "mariadb";
