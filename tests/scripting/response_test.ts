@@ -151,8 +151,8 @@ probe("responses have the form that each client has agreed on", FORMS, async ({ 
     const set = transcript(await raw.query("set without rows"));
     const deprecated = (raw.capabilities & CAPABILITY.DEPRECATE_EOF) !== 0n;
     assertEquals(set.map((line) => line.split(" ")[0]), ["1", "2", "3", "4", "5"].slice(0, deprecated ? 4 : 5));
-    // Catalog "def", no names but its own, character set 8, length 32, PRI_KEY, no decimals.
-    assertEquals(set[1], "2 036465660000000161000c080020000000030200000000");
+    // Catalog "def", no names but its own, character set 33, length 32, PRI_KEY, no decimals.
+    assertEquals(set[1], "2 036465660000000161000c210020000000030200000000");
     assertEquals((await raw.query("many")).length, deprecated ? 304 : 305);
   }
   const connection = await createConnection({
