@@ -34,6 +34,8 @@ export class CommandCollector {
    */
   take(chunk: Uint8Array, at: number): { readonly packet: ClientPacket; readonly next: number } | undefined {
     if (this.#parts.length === 0) {
+      const whole = at === 0 ? onlyPacket(chunk) : undefined;
+      if (whole !== undefined) return { packet: whole, next: chunk.length };
       const { end, headers } = extent(chunk, at);
       if (end <= chunk.length) return { packet: packetOf(chunk.subarray(at, end), headers), next: end };
       this.#hold(chunk.slice(at), end - at);
@@ -59,6 +61,14 @@ export class CommandCollector {
     this.#length += bytes.length;
     this.#enough = enough;
   }
+}
+
+/** The packet that the chunk is, if it is one and no more: nearly all commands come like that. */
+function onlyPacket(chunk: Uint8Array): ClientPacket | undefined {
+  if (chunk.length < HEADER_LENGTH) return undefined;
+  const length = readUint24(chunk, 0);
+  if (length !== chunk.length - HEADER_LENGTH || length === MAX_PAYLOAD) return undefined;
+  return { payload: chunk.subarray(HEADER_LENGTH), raw: chunk, sequenceId: chunk[3]! };
 }
 
 /** Where the packet at `at` ends at the earliest, and where its headers are as far as they are known. */

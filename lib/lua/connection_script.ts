@@ -48,6 +48,9 @@ export class ConnectionScript implements Script, ScriptOwner {
   readonly #environment: ScriptEnvironment;
   #slot = 1;
   #started = false;
+  /** The hooks of queries have been there: the prelude looks for them, too, so that need not be asked each time. */
+  #queryHooked = false;
+  #resultHooked = false;
   #waiting: Coroutine | undefined;
   #cancelled = false;
   #closed = false;
@@ -126,7 +129,8 @@ export class ConnectionScript implements Script, ScriptOwner {
     this.queries.length = 0;
     this.#slot = 1;
     this.#ownResponse = undefined;
-    if (!this.#environment.has(hooks.read_query)) return Verdict.NONE;
+    this.#queryHooked ||= this.#environment.has(hooks.read_query);
+    if (!this.#queryHooked) return Verdict.NONE;
     const number = this.#queryHook(packet);
     return typeof number === "number" ? this.#queryVerdict(number) : number.then((n) => this.#queryVerdict(n));
   }
@@ -187,7 +191,8 @@ export class ConnectionScript implements Script, ScriptOwner {
   readQueryResult(result: QueryResult): Decision {
     const { hooks, engine, results } = this.#room;
     this.#ownResponse = undefined;
-    if (!this.#started || !this.#environment.has(hooks.read_query_result)) return Verdict.NONE;
+    this.#resultHooked ||= this.#started && this.#environment.has(hooks.read_query_result);
+    if (!this.#resultHooked) return Verdict.NONE;
     const { query } = result;
     const entry = query instanceof QueueEntry ? query : undefined;
     const co = this.#environment.begin(hooks.read_query_result);
