@@ -85,6 +85,13 @@ export class ResponseReader implements PacketVisitor, QueryResult {
     for (const bytes of raw.splice(0)) this.keep(bytes, false);
   }
 
+  /** The response was the exchange of a change of user, and this its last packet, with header. */
+  changed(ok: boolean, packet: Uint8Array): void {
+    this.status = ok ? OK : ERR;
+    this.serverStatus = this.#tracker.serverStatus;
+    this.#packets?.push(packet.slice(HEADER_LENGTH));
+  }
+
   /** Bytes have come. */
   heard(): void {
     this.#lastAt = this.#now();

@@ -16,7 +16,7 @@ import {
   PacketWalker,
   responseGrammar,
 } from "../protocol/mod.ts";
-import { Verdict } from "../script/mod.ts";
+import { type QueuedQuery, Verdict } from "../script/mod.ts";
 import type { Transport } from "./authentication.ts";
 import { type ClientPacket, CommandCollector } from "./command_collector.ts";
 import { databaseOf } from "./default_database.ts";
@@ -296,7 +296,7 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
         return life.on(ON.quit);
       }
       if (grammar === "authentication") {
-        return this.#startChange(link, encodePacket(packet, 0));
+        return this.#startChange(link, encodePacket(packet, 0), query);
       }
       const compressed = this.#session.compressed();
       const renumber = compressed || (fragmentCount(packet.length) & 0xff) !== this.#clientNext;
@@ -489,9 +489,17 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
   // --- a change of user
 
   /** The state is SEND_QUERY. */
-  #startChange(link: ServerLink, raw: Uint8Array): void {
+  #startChange(link: ServerLink, raw: Uint8Array, query?: QueuedQuery): void {
     this.#host.life.on(ON.turn_server);
-    this.#change = new UserChange(this.#host, link, this.#session, (result) => this.#changed(result));
+    this.#change = new UserChange(this.#host, link, this.#session, (result, packet) => {
+      this.#changed(result);
+      if (query === undefined) return this.#done();
+      const outcome = new ResponseReader(query, link.tracker, link.terms?.capabilities ?? 0n, this.#session.clock);
+      outcome.heard();
+      outcome.changed(result.kind === "changed", packet);
+      this.#sink = "client";
+      this.#calls.ask(this.#calls.script.readQueryResult(outcome), (verdict) => this.#judged(outcome, verdict));
+    });
     this.#phase = "change";
     this.#change.take("client", raw, 0);
   }
@@ -505,9 +513,8 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
       this.#session.databaseChanged(result.database);
     }
     this.#delivered = true;
+    this.#phase = "ready";
     this.#host.life.on(ON.result);
-    if (this.#calls.script.queries.length > 0) return this.#nextQuery();
-    this.#done();
   }
 }
 

@@ -21,17 +21,17 @@ export class UserChange {
   readonly #host: TrafficHost;
   readonly #link: ServerLink;
   readonly #exchange: ChangeUser;
-  readonly #ended: (result: ChangeResult) => void;
+  readonly #ended: (result: ChangeResult, packet: Uint8Array) => void;
   /** The command's payload, once it has come. */
   #command: Uint8Array | undefined;
   #over = false;
 
-  /** @param ended is called when the server's verdict has been passed on. */
+  /** @param ended is called when the server's verdict, a packet with its header, has been passed on. */
   constructor(
     host: TrafficHost,
     link: ServerLink,
     client: { readonly keys: PasswordKeys; readonly transport: Transport },
-    ended: (result: ChangeResult) => void,
+    ended: (result: ChangeResult, packet: Uint8Array) => void,
   ) {
     this.#host = host;
     this.#link = link;
@@ -84,7 +84,7 @@ export class UserChange {
         this.#host.toClient(exchange.packetFor("client", step.payload));
         if (step.then !== "logged_in" && step.then !== "refused") return;
         this.#over = true;
-        this.#ended(step.then === "refused" ? { kind: "refused" } : this.#changed(packet));
+        this.#ended(step.then === "refused" ? { kind: "refused" } : this.#changed(packet), packet);
     }
   }
 

@@ -153,7 +153,7 @@ export class HostRoom implements ScriptRoom {
     });
     installCounters(engine, counters);
     installModules(engine, { log, shutdown: () => world.shutdown(), stats: () => ({}), basedir });
-    installLpeg(engine);
+    installLpeg(engine, { checkTime: (L) => engine.checkTimeLimit(L) });
     return global;
   }
 

@@ -600,8 +600,27 @@ Deno.test("Session follows a change of user, whether the script queued it or not
     assertEquals(book.take(), [sent("client", more), sent("server", answer), sent("client", done)]);
     assertEquals([book.session.username, book.session.link?.identity?.username], ["bob", "bob"]);
     assertEquals([book.session.defaultDb, book.session.link?.defaultDb], ["shop", "shop"]);
+    const told = script.results.map(({ query, status, packets }) => [query.id, status, packets?.map(hex)]);
+    assertEquals(told, queued ? [[1, 0, ["00000002000000"]]] : []);
     assertEquals(book.session.idle, true);
   }
+});
+
+Deno.test("Session tells a script of a change of user that was refused", () => {
+  const script = new FakeScript();
+  script.onQuery = (packet) => {
+    script.append(1, packet);
+    return Verdict.SEND_QUERY;
+  };
+  const book = loggedIn(script);
+  const change = encodeChangeUser(
+    { username: "bob", authResponse: new Uint8Array(20), database: "", charset: 255 },
+    CAPABILITIES & ~Capability.CLIENT_PLUGIN_AUTH,
+  );
+  book.say("client", encodePacket(change, 0)).say("server", encodePacket(DENIED, 1));
+  assertEquals(book.take().at(-1), sent("client", encodePacket(DENIED, 1)));
+  assertEquals(script.results.map(({ status }) => status), [255]);
+  assertEquals(book.session.username, "ada");
 });
 
 // --- the pool

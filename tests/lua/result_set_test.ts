@@ -83,6 +83,12 @@ Deno.test("resultset.rows iterates over the rows, and restarts at each access", 
   );
 });
 
+Deno.test("resultset.rows gives nil behind the last row", async () => {
+  const script =
+    "local rows = res.rows local n = select('#', rows()) rows() return n, tostring(rows()), select('#', rows())";
+  assertEquals(await look(script, rows(["a"], [["x"]])), "1 nil 1");
+});
+
 Deno.test("resultset.rows reads rows of 250 columns and of large responses", async () => {
   const names = Array.from({ length: 300 }, (_, i) => `c${i}`);
   const values = Array.from({ length: 400 }, (_, n) => names.map((_, i) => i === 7 ? null : `${n}-${i}`));

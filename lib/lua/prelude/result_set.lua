@@ -63,6 +63,7 @@ function getters.rows(set)
         index = index + 1
         return row
       end
+      return nil
     end
   end
   return function()
@@ -71,6 +72,7 @@ function getters.rows(set)
       index = index + 1
       return row
     end
+    return nil
   end
 end
 
