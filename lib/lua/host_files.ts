@@ -154,10 +154,15 @@ export function hostFiles(imports: Imports, heap: Heap, streams: Streams): void 
     }),
     fd_write: wasi((fd: number, iov: number, count: number, result: number) => {
       const { write } = descriptor(fd);
+      const buffers: Uint8Array[] = [];
       eachBuffer(iov, count, result, (buffer) => {
-        write(buffer);
+        buffers.push(buffer);
         return buffer.length;
       });
+      // In one go: other threads write to the same terminal, and must not get into the middle of a line.
+      const [only] = buffers;
+      if (buffers.length > 1) write(joined(buffers));
+      else if (only !== undefined) write(only);
     }),
     fd_seek: wasi((fd: number, offset: bigint, whence: number, result: number) => {
       const { seek } = descriptor(fd);
@@ -265,4 +270,14 @@ function errnoOf(error: unknown): number {
     default:
       return Errno.EIO;
   }
+}
+
+function joined(buffers: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(buffers.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const buffer of buffers) {
+    all.set(buffer, at);
+    at += buffer.length;
+  }
+  return all;
 }

@@ -62,6 +62,7 @@ const CRYPTO_FUNCTIONS = {
   X509_VERIFY_PARAM_set1_host: { parameters: ["pointer", "buffer", "usize"], result: "i32" },
   X509_VERIFY_PARAM_set1_ip_asc: { parameters: ["pointer", "buffer"], result: "i32" },
   X509_verify_cert_error_string: { parameters: ["isize"], result: "pointer" },
+  OPENSSL_init_crypto: { parameters: ["u64", "pointer"], result: "i32" },
   ERR_get_error: { parameters: [], result: "usize" },
   ERR_clear_error: { parameters: [], result: "void" },
   ERR_reason_error_string: { parameters: ["usize"], result: "pointer" },
@@ -82,6 +83,7 @@ export const OpenSslNumber = {
   /** Give a connection's buffers back while it is idle. */
   SSL_MODE_RELEASE_BUFFERS: 0x10,
   SSL_OP_NO_RENEGOTIATION: 1n << 30n,
+  OPENSSL_INIT_NO_ATEXIT: 0x00080000n,
   TLS1_2_VERSION: 0x0303,
   SSL_ERROR_WANT_READ: 2,
   SSL_ERROR_ZERO_RETURN: 6,
@@ -103,6 +105,8 @@ function load(): OpenSsl | undefined {
       if (Deno.permissions.querySync({ name: "ffi", path }).state !== "granted") return undefined;
     }
     const { symbols: crypto } = Deno.dlopen(NAMES.crypto, CRYPTO_FUNCTIONS);
+    // Before anything else: threads that end while the program does would free what its cleanup frees.
+    crypto.OPENSSL_init_crypto(OpenSslNumber.OPENSSL_INIT_NO_ATEXIT, null);
     const { symbols: ssl } = Deno.dlopen(NAMES.ssl, SSL_FUNCTIONS);
     return { ...crypto, ...ssl };
   } catch {

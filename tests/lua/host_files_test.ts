@@ -90,6 +90,15 @@ Deno.test({
   },
 });
 
+Deno.test("print writes a short line in one go, so that no other thread gets into the middle of it", async () => {
+  const lines: string[] = [];
+  const streams = { stdout: (b: Uint8Array) => void lines.push(new TextDecoder().decode(b)) };
+  await withEngine(streams, async (engine) => {
+    await call(engine, "print('one', 2) print('three')");
+  });
+  assertEquals(lines, ["one\t2\n", "three\n"]);
+});
+
 Deno.test("print and io.write reach the streams, binary, in order", async () => {
   const out: number[] = [];
   const errors: number[] = [];
