@@ -106,13 +106,20 @@ export class Attachment {
    * Takes an idle connection of `user`, for a client who has agreed on `capabilities` and speaks `charset`; what was attached
    * is given back.
    */
-  take(index: number, user: string, capabilities: bigint, charset: number, atRest: boolean): boolean {
-    return this.#adopt(this.#pool?.take(index, user, capabilities, charset), atRest);
+  take(
+    index: number,
+    user: string,
+    capabilities: bigint,
+    charset: number,
+    affinity: string,
+    atRest: boolean,
+  ): boolean {
+    return this.#adopt(this.#pool?.take(index, user, capabilities, charset, affinity), atRest);
   }
 
   /** Takes an idle connection for a client who has yet to log in. */
-  takeAny(index: number): boolean {
-    return this.#adopt(this.#pool?.takeAny(index, this.#backends.minIdle(index)), true);
+  takeAny(index: number, affinity: string): boolean {
+    return this.#adopt(this.#pool?.takeAny(index, this.#backends.minIdle(index), affinity), true);
   }
 
   #adopt(idle: ReturnType<Pool["take"]>, atRest: boolean): boolean {

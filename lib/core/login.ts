@@ -179,6 +179,7 @@ export class Login extends PacketExchange {
     this.reset("server");
     this.#reused = link;
     this.#server = terms.transport;
+    this.compression.server = link.wire.compression;
     const capabilities = handshake.capabilities & ~OWN_CAPABILITIES & ~this.#hidden;
     this.#greeted({ ...handshake, capabilities, authData: terms.nonce, authPluginName: terms.plugin });
     return this.packetFor(
@@ -251,9 +252,7 @@ export class Login extends PacketExchange {
           zstdLevel,
           data: authResponse,
         };
-        if (this.#reused !== undefined && !sameTerms(this.#reused.terms?.capabilities ?? 0n, this.#agreed)) {
-          return { kind: "other-terms" };
-        }
+        if (this.#reused !== undefined && !this.#suits(this.#reused)) return { kind: "other-terms" };
         if (this.#reused !== undefined && this.#policy.poolWithoutChangeUser === true) {
           const answer = this.#recognise(response, this.#reused);
           if (answer !== undefined) return answer;
@@ -296,6 +295,12 @@ export class Login extends PacketExchange {
     if (!this.#useTls) return { kind: "forward", packet: this.response() };
     const request = sslRequestFor(held.payload, held.capabilities);
     return { kind: "secure-server", packet: this.packetFor("server", request) };
+  }
+
+  /** Whether a pooled connection is what the client would have got at a login of its own. */
+  #suits({ terms }: ServerLink): boolean {
+    if (terms === undefined || !sameTerms(terms.capabilities, this.#agreed)) return false;
+    return this.#backend?.tls !== "as-client" || (this.#client === "tls") === (terms.transport === "tls");
   }
 
   /** The client gets a pooled connection if it says what its last user said, who knew the password. */

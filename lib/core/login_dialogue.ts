@@ -44,6 +44,8 @@ export interface LoginHost {
   recognised(login: Login): void;
   /** The client needs another connection to the same backend. */
   reconnect(): void;
+  /** The script has let the client in, which so is who it says it is. */
+  vouched(): void;
   /** The client has been told that it is logged in. Without `ok`, by the script alone. */
   loggedIn(login: Login, ok: Uint8Array | undefined): void;
   /** The client is to get an ERR packet, and both sides are to be closed. */
@@ -208,6 +210,7 @@ export class LoginDialogue {
     this.#take(step);
     if (step.kind !== "to-client") return;
     if (step.then === "logged_in") {
+      if (shown !== packet) this.#host.vouched();
       this.#host.loggedIn(this.login, packet[HEADER_LENGTH] === OK_HEADER ? packet : undefined);
     } else if (step.then === "refused") this.#host.end();
   }
@@ -294,7 +297,10 @@ export class LoginDialogue {
   #authDecided({ script }: ScriptCalls, verdict: Verdict, payload: Uint8Array): void {
     const instead = script.queries.shift()?.packet;
     script.queries.length = 0;
-    if (verdict === Verdict.SEND_RESULT) return this.#answerLogin(script.response());
+    if (verdict === Verdict.SEND_RESULT) {
+      this.#host.vouched();
+      return this.#answerLogin(script.response());
+    }
     if (verdict === Verdict.SEND_QUERY && instead !== undefined) {
       if (this.#host.serverAttached) return void this.#begin(instead);
       return this.#host.refuse(unknown("the script has a login packet for the server, but no server"));

@@ -58,18 +58,23 @@ export class Pool {
    * @param capabilities what the client has agreed on; a connection that was logged in on other terms would behave
    *   otherwise than the client expects.
    * @param charset the client's, from its login.
+   * @param affinity see {@linkcode ServerLink.affinity}.
    */
-  take(backend: number, user: string, capabilities: bigint, charset: number): Idle | undefined {
+  take(backend: number, user: string, capabilities: bigint, charset: number, affinity: string): Idle | undefined {
     const list = this.#backends[backend]?.get(user);
-    const at = list?.findIndex(({ link: { terms } }) =>
-      terms !== undefined && sameTerms(terms.capabilities, capabilities) && terms.charset === charset
+    const at = list?.findIndex(({ link: { terms, affinity: own } }) =>
+      own === affinity && terms !== undefined && sameTerms(terms.capabilities, capabilities) &&
+      terms.charset === charset
     );
     return list === undefined || at === undefined || at < 0 ? undefined : list.splice(at, 1)[0];
   }
 
   /** A connection for a client who has not logged in yet, of any user who has more than `minimum` (spec 4.5, 6.3). */
-  takeAny(backend: number, minimum: number): Idle | undefined {
-    for (const list of this.#backends[backend]?.values() ?? []) if (list.length > minimum) return list.shift();
+  takeAny(backend: number, minimum: number, affinity: string): Idle | undefined {
+    for (const list of this.#backends[backend]?.values() ?? []) {
+      const at = list.length > minimum ? list.findIndex(({ link }) => link.affinity === affinity) : -1;
+      if (at >= 0) return list.splice(at, 1)[0];
+    }
     return undefined;
   }
 

@@ -48,6 +48,8 @@ export class ServerLink {
   terms: LinkTerms | undefined;
   identity: Identity | undefined;
   defaultDb = "";
+  /** What else the server knows of the client, or the client of the way to it: other clients must be alike. */
+  affinity = "";
   /** The server has closed it. */
   closed = false;
   /** The server has been asked for another user and has not agreed yet, or has refused. */

@@ -50,6 +50,8 @@ export interface Scripting {
   readonly pool: Pool;
   /** Makes the script of a session. */
   script(session: Session): Script;
+  /** The client's address as backend `index` has been told it, empty if it has not. */
+  addressFor(index: number): string;
   /** Seconds since 1970, for what comes after a hook has waited. */
   now(): number;
   /** Milliseconds, on the clock of the script's queue. */
@@ -78,7 +80,7 @@ export class Session {
   #stopping = false;
   /** What the script has written to `backend_ndx`, 0 for nothing. */
   #wish = 0;
-  /** A server has let the client in. */
+  /** A server has let the client in, or the script: nobody else gets connections of the pool under the name it gave. */
   #admitted = false;
   /** Who the client has become. */
   #changed: Identity | undefined;
@@ -314,24 +316,31 @@ export class Session {
     if (ndx === 0) {
       attachment.park(atRest, this.#calls?.ended === true);
     } else {
-      if (this.#traffic === undefined && !this.#admitted && this.#life.number !== STATE_NUMBER.CONNECT_SERVER) {
+      if (!this.#admitted && this.#life.number !== STATE_NUMBER.CONNECT_SERVER) {
         // The client has been greeted by another server, or has yet to prove who it is.
-        this.#effects.report("info", "proxy.connection.backend_ndx cannot be given another server during a login");
+        const text = "proxy.connection.backend_ndx gives no server to a client whom no server and no script has let in";
+        this.#effects.report("info", text);
         return;
       }
       const taken = this.#traffic === undefined && this.#dialogue?.login.client === undefined
-        ? attachment.takeAny(ndx - 1)
+        ? attachment.takeAny(ndx - 1, this.#affinity(ndx - 1))
         : attachment.take(
           ndx - 1,
           this.identity?.username ?? "",
           this.#login.capabilities,
           this.#login.client?.charset ?? 0,
+          this.#affinity(ndx - 1),
           atRest,
         );
       if (!taken) return;
     }
     this.#serverOpen = attachment.link !== undefined;
     this.#serverWire = attachment.link?.wire ?? new Wire(undefined);
+  }
+
+  #affinity(backend: number): string {
+    const followsClient = this.#policy.backends[backend]?.tls === "as-client" && this.#login.transport === "tls";
+    return `${this.#scripting?.addressFor(backend) ?? ""}${followsClient ? " tls" : ""}`;
   }
 
   #chooseBackend(now: number): void {
@@ -407,7 +416,11 @@ export class Session {
       },
       accepted: (login, ok) => this.#accepted(login, ok),
       reconnect: () => this.#reconnect(),
-      recognised: (login) => this.#beginTraffic(login, undefined),
+      recognised: (login) => {
+        this.#admitted = true;
+        this.#beginTraffic(login, undefined);
+      },
+      vouched: () => this.#admitted = true,
       loggedIn: (login, ok) => this.#loggedIn(login, ok),
       refuse: (refusal) => this.#refuse(refusal),
       end: () => this.#end(),
@@ -425,6 +438,7 @@ export class Session {
       link.wire = new Wire(login.compression.server);
       this.#serverWire = link.wire;
     }
+    link.affinity = this.#affinity(link.backend);
     link.loggedIn(login.linkTerms, login.identity, login.client?.database ?? "", ok);
   }
 

@@ -16,8 +16,10 @@ const NOTHING = new Uint8Array(0);
 /** One side's wire, in both directions. */
 export class Wire {
   readonly #channel: CompressedChannel | undefined;
+  readonly compression: Compression | undefined;
 
   constructor(compression: Compression | undefined) {
+    this.compression = compression;
     if (compression === undefined) return;
     const { algorithm, level } = compression;
     this.#channel = new CompressedChannel(algorithm, level === undefined ? {} : { level });

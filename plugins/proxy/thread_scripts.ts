@@ -36,6 +36,7 @@ export class ThreadScripts {
   readonly #host: LuaHost;
   readonly #queries: OwnQueries;
   readonly #now: () => number;
+  readonly #setup: Setup;
   #watcher: Deno.FsWatcher | undefined;
   #settling: ReturnType<typeof setTimeout> | undefined;
   /** When the script was last written to by somebody who has it open still. */
@@ -58,12 +59,13 @@ export class ThreadScripts {
       transport: new Broadcast(script.globals, context.index, context.wakeOthers),
       counters: new Counters(script.counterMemory),
     }, world);
-    const scripts = new ThreadScripts(host, pool, queries);
+    const scripts = new ThreadScripts(host, pool, queries, context.shared);
     scripts.#watch(script.script);
     return scripts;
   }
 
-  private constructor(host: LuaHost, pool: Pool, queries: OwnQueries) {
+  private constructor(host: LuaHost, pool: Pool, queries: OwnQueries, setup: Setup) {
+    this.#setup = setup;
     this.#host = host;
     this.pool = pool;
     this.#queries = queries;
@@ -75,6 +77,8 @@ export class ThreadScripts {
     return {
       pool: this.pool,
       script: (session) => this.#host.connection(new SessionView(session, ends)),
+      // A server that is told addresses by the PROXY protocol looks for the account of that address.
+      addressFor: (index) => this.#setup.terms[index]?.proxyProtocol ? ends.origin.source.address : "",
       now: this.#now,
       clock,
     };

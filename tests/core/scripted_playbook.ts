@@ -4,6 +4,7 @@
  * @module
  */
 import { Pool } from "../../lib/core/pool.ts";
+import type { LoginPolicy } from "../../lib/core/login_policy.ts";
 import type { Scripting, Session } from "../../lib/core/session.ts";
 import { type Decision, type QueryResult, type QueuedQuery, type Script, Verdict } from "../../lib/script/mod.ts";
 import { ONE_BACKEND, PLAIN, Playbook } from "./playbook.ts";
@@ -80,12 +81,19 @@ export class FakeScript implements Script {
 }
 
 /** A playbook with a script. */
-export function scripted(script: FakeScript, entries = ONE_BACKEND, pool = new Pool()): Playbook {
+export function scripted(
+  script: FakeScript,
+  entries = ONE_BACKEND,
+  pool = new Pool(),
+  address = "",
+  policy: LoginPolicy = PLAIN,
+): Playbook {
   const scripting: Scripting = {
     pool,
     script: (_session: Session) => script,
+    addressFor: () => address,
     now: () => 1000,
     clock: () => 5,
   };
-  return new Playbook(entries, { ...PLAIN, scripted: true }, false, scripting);
+  return new Playbook(entries, { ...policy, scripted: true }, false, scripting);
 }

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import type { Side } from "../../lib/core/effects.ts";
+import type { LoginPolicy } from "../../lib/core/login_policy.ts";
 import { Pool } from "../../lib/core/pool.ts";
 import {
   Capability,
@@ -9,6 +10,7 @@ import {
   encodeChangeUser,
   encodeErr,
   encodeHandshake,
+  encodeHandshakeResponse,
   encodePacket,
   encodePackets,
   MAX_PAYLOAD,
@@ -27,6 +29,7 @@ import {
   OK,
   OK_LOGIN,
   packet,
+  PLAIN,
   Playbook,
   TWO_BACKENDS,
   unhex,
@@ -667,7 +670,7 @@ Deno.test("Session gives a pooled connection to another client of the same user 
   parked(pool);
   const script = new FakeScript();
   const book = loggedIn(script, undefined, pool);
-  assertEquals(pool.take(0, "eve", CAPABILITIES, 255), undefined);
+  assertEquals(pool.take(0, "eve", CAPABILITIES, 255, ""), undefined);
   book.session.backendNdx = 1;
   assertEquals(book.take(), [{ park: true }, { adopt: true }]);
   assertEquals(pool.idleOf(0, "ada"), 1);
@@ -774,6 +777,78 @@ Deno.test("Session tells a client why it cannot be connected anew", () => {
   assertEquals(script.calls, ["connect_server", "read_auth", "disconnect_client"]);
 });
 
+Deno.test("Session gives a pooled connection only to clients of the address that its server was told", () => {
+  const pool = new Pool();
+  const first = new FakeScript();
+  const here = scripted(first, undefined, pool, "192.0.2.1").logIn();
+  here.session.backendNdx = 0;
+  assertEquals(pool.idleOf(0, "ada"), 1);
+  for (const [address, taken] of [["192.0.2.2", false], ["192.0.2.1", true]] as const) {
+    const script = new FakeScript();
+    const book = scripted(script, undefined, pool, address);
+    script.onConnect = () => {
+      book.session.backendNdx = 1;
+      return Verdict.NONE;
+    };
+    book.session.open(book.now);
+    assertEquals(book.take(), taken ? [{ adopt: true }, { park: true }, { connect: 0 }] : [{ connect: 0 }]);
+    book.session.connected(book.now);
+    book.say("server", greeting()).say("client", login()).say("server", OK_LOGIN).take();
+    book.session.backendNdx = 1;
+    assertEquals(book.take(), taken ? [{ park: true }, { adopt: true }] : []);
+  }
+});
+
+Deno.test("Session gives no plain pooled connection to a client with TLS where both are to be alike", () => {
+  const pool = new Pool();
+  const policy: LoginPolicy = {
+    ...PLAIN,
+    clientTls: "preferred",
+    backends: [{ tls: "as-client", socket: false, compression: [] }],
+  };
+  const offered = CAPABILITIES | Capability.CLIENT_SSL;
+  const here = scripted(new FakeScript(), undefined, pool, "", policy);
+  here.session.open(here.now);
+  here.session.connected(here.now);
+  here.say("server", greeting(offered)).say("client", login()).say("server", OK_LOGIN).take();
+  here.session.backendNdx = 0;
+  const script = new FakeScript();
+  const book = scripted(script, undefined, pool, "", policy);
+  script.onConnect = () => {
+    book.session.backendNdx = 1;
+    return Verdict.IGNORE_RESULT;
+  };
+  book.session.open(book.now);
+  const request = encodeHandshakeResponse({
+    kind: "ssl-request",
+    capabilities: offered,
+    maxPacketSize: 1 << 24,
+    charset: 255,
+  });
+  book.say("client", encodePacket(request, 1)).take();
+  book.session.secured("client", { kind: "secured" });
+  book.say("client", encodePacket(login(offered).slice(4), 2));
+  assertEquals(book.take(), [{ park: true }, { connect: 0 }]);
+});
+
+Deno.test("Session gives no pooled connection to a client whom nobody has asked for a proof", () => {
+  const pool = new Pool();
+  parked(pool);
+  const script = new FakeScript();
+  const book = scripted(script, undefined, pool);
+  script.onConnect = () => Verdict.SEND_RESULT;
+  script.answer = [greeting().slice(4)];
+  script.onQuery = () => {
+    book.session.backendNdx = 1;
+    return Verdict.NONE;
+  };
+  book.session.open(book.now);
+  book.say("client", login()).take();
+  book.say("client", QUERY);
+  assertStringIncludes(errorIn(book.take()[0]).message, "no backend is attached");
+  assertEquals(pool.idleOf(0, "ada"), 1);
+});
+
 Deno.test("Session puts a pooled connection back that connect_server took and did not want", () => {
   const pool = new Pool();
   parked(pool);
@@ -841,9 +916,9 @@ Deno.test("Session does not pool a connection whose session cannot be reset", ()
 Deno.test("Session gives a pooled connection to clients of the same character set only", () => {
   const pool = new Pool();
   parked(pool);
-  assertEquals(pool.take(0, "ada", CAPABILITIES, 8), undefined);
-  assertEquals(pool.take(0, "ada", CAPABILITIES | Capability.CLIENT_FOUND_ROWS, 255), undefined);
-  assertEquals(pool.take(0, "ada", CAPABILITIES, 255)?.link.backend, 0);
+  assertEquals(pool.take(0, "ada", CAPABILITIES, 8, ""), undefined);
+  assertEquals(pool.take(0, "ada", CAPABILITIES | Capability.CLIENT_FOUND_ROWS, 255, ""), undefined);
+  assertEquals(pool.take(0, "ada", CAPABILITIES, 255, "")?.link.backend, 0);
 });
 
 // --- all of it, split anywhere
