@@ -34,14 +34,14 @@ export class Attachment {
   /**
    * Begins to connect to a backend: the one that is wished for, unless it is down, or the one with the shortest queue.
    *
-   * @param wish an index; one that there is not is nobody's.
+   * @param wish an index, of whatever a script has wished for; where there is no such backend, there is none at all.
    * @returns whether there is one.
    */
   connect(now: number, wish: number | undefined): boolean {
     const best = this.#backends.choose(now);
     let index = best;
     if (wish !== undefined) {
-      if (wish >= this.#backends.count) index = undefined;
+      if (!this.#backends.has(wish)) index = undefined;
       else if (this.#backends.state(wish) !== BackendState.DOWN) index = wish;
     }
     this.backend = index;
@@ -119,6 +119,7 @@ export class Attachment {
 
   /** Takes an idle connection for a client who has yet to log in. */
   takeAny(index: number, affinity: string): boolean {
+    if (!this.#backends.has(index)) return false;
     return this.#adopt(this.#pool?.takeAny(index, this.#backends.minIdle(index), affinity), true);
   }
 

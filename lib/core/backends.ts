@@ -73,6 +73,11 @@ export class Backends {
     return this.#entries.length;
   }
 
+  /** Whether there is such a backend; `index` may be any number. */
+  has(index: number): boolean {
+    return this.#entries[index] !== undefined;
+  }
+
   /** @throws {RangeError} if there is no backend `index`. */
   entry(index: number): BackendEntry {
     const entry = this.#entries[index];

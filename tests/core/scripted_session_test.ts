@@ -626,6 +626,20 @@ Deno.test("Session tells a script of a change of user that was refused", () => {
   assertEquals(book.session.username, "ada");
 });
 
+Deno.test("Session says that there is no backend to a client whose script wishes for one that is none", () => {
+  for (const ndx of [3, -1, NaN, Infinity]) {
+    const script = new FakeScript();
+    const book = scripted(script, TWO_BACKENDS);
+    script.onConnect = () => {
+      book.session.backendNdx = ndx;
+      return Verdict.NONE;
+    };
+    book.session.open(book.now);
+    const [error, close] = book.take();
+    assertEquals([errorIn(error).errorNumber, close], [1105, { close: "client" }], `${ndx}`);
+  }
+});
+
 // --- the pool
 
 /** A client whose connection is parked as soon as it is logged in. */
