@@ -151,6 +151,8 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
 
   fromClient(chunk: Uint8Array): void {
     for (let at = 0; at < chunk.length && this.#host.clientOpen;) {
+      // The client has said COM_QUIT.
+      if (this.#host.life.number === STATE_NUMBER.CLOSE_SERVER) return;
       if (this.#phase === "open") return this.#host.toServer(chunk.subarray(at), false);
       if (this.#phase === "change") {
         at = this.#change!.take("client", chunk, at);

@@ -337,6 +337,23 @@ Deno.test("Session lets the stream of a replica pass, also where the script has 
   }
 });
 
+Deno.test("Session takes nothing from a client behind its COM_QUIT", () => {
+  for (const queued of [false, true]) {
+    const script = new FakeScript();
+    script.onQuery = (packet) => {
+      if (queued) script.append(1, packet);
+      return queued ? Verdict.SEND_QUERY : Verdict.NONE;
+    };
+    const book = loggedIn(script);
+    const quit = command(Command.COM_QUIT);
+    book.say("client", concat(quit, QUERY)).say("client", QUERY);
+    assertEquals(book.take(), [sent("server", quit)]);
+    book.session.closed("server", book.now);
+    assertEquals(book.take(), [{ close: "server" }, { close: "client" }]);
+    assertEquals(script.calls, ["read_query", "disconnect_client"]);
+  }
+});
+
 Deno.test("Session keeps commands that come too early, and answers them in their order", () => {
   const script = new FakeScript();
   const book = loggedIn(script);
