@@ -396,6 +396,8 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
       walker.walk(chunk);
       if (this.#sink === "keep") reader?.keep(chunk, link.tracker.idle);
     }
+    // A server may have its verdict before the client has sent all of its file.
+    if (this.#phase === "file") return reader?.own();
     const { tracker } = link;
     if (tracker.idle) this.#responseEnded(link, reader);
     else if (tracker.wantsLocalInfile) this.#fileWanted(link, reader);
@@ -486,6 +488,7 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
     link.tracker.localInfileSent();
     life.on(ON.data_end);
     this.#phase = "response";
+    if (link.tracker.idle) this.#responseEnded(link, this.#reader);
   }
 
   // --- a change of user

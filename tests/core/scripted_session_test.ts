@@ -456,6 +456,28 @@ Deno.test("Session passes a request for a file on, although the script wanted th
   assertEquals(book.session.idle, true);
 });
 
+Deno.test("Session waits for the end of a file that the server has refused half-way", () => {
+  for (const needed of [false, true]) {
+    const script = new FakeScript();
+    script.onQuery = (packet) => {
+      script.append(1, packet, needed);
+      script.append(2, OTHER, true);
+      return Verdict.SEND_QUERY;
+    };
+    script.onResult = ({ query }) => query.id === 2 ? Verdict.IGNORE_RESULT : Verdict.NONE;
+    const book = loggedIn(script);
+    book.say("client", QUERY).say("server", packet("fb2f746d702f78", 1)).say("client", packet("6162", 2)).take();
+    const refused = encodePacket(DENIED, 3);
+    book.say("server", refused);
+    assertEquals(script.results, []);
+    book.say("client", packet("", 3));
+    assertEquals(script.results.map(({ status }) => status), [255]);
+    assertEquals(book.take().filter((effect) => "to" in effect && effect.to === "client"), [sent("client", refused)]);
+    book.say("server", RESULT);
+    assertEquals(book.session.idle, true);
+  }
+});
+
 Deno.test("Session sends no file to a server that asks for one in a query that the client does not know of", () => {
   const script = new FakeScript();
   script.answer = [OK_PAYLOAD];
