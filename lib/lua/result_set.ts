@@ -46,6 +46,9 @@ const NUMBERS = new Map<string, (column: ColumnDefinition) => number>([
   ["decimals", (column) => column.decimals],
 ]);
 
+/** What a result set is of whose response nothing is known. */
+const NO_PART: ResponsePart = { kind: PartKind.OTHER, head: 0, columns: 0, firstRow: 0, rows: 0, binary: false };
+
 /** The last result set whose shape was asked for: it is asked for again and again. */
 interface Shape {
   readonly serial: number;
@@ -67,6 +70,7 @@ export class ResultSets {
   #view = new DataView(new ArrayBuffer(0));
   #shape: Shape = { serial: 0, parts: [] };
   #columns: { serial: number; head: number; definitions: ColumnDefinition[] } = { serial: 0, head: 0, definitions: [] };
+  #capabilities = { number: 0, bits: 0n };
   // Where #locate() has found a packet.
   #start = 0;
   #end = 0;
@@ -174,6 +178,13 @@ export class ResultSets {
     return this.#view.getFloat64(record + 8 * slot, true);
   }
 
+  /** Almost always those of the record before, and a new bigint is dear. */
+  #capabilitiesOf(record: number): bigint {
+    const number = this.#number(record, Slot.CAPABILITIES);
+    if (number !== this.#capabilities.number) this.#capabilities = { number, bits: BigInt(number) };
+    return this.#capabilities.bits;
+  }
+
   /** Finds a packet in the memory; one from outside is copied to the area first. False if there is none. */
   #locate(record: number, index: number): boolean {
     if (!(index >= 0 && index < this.#number(record, Slot.PACKETS))) return false;
@@ -205,7 +216,7 @@ export class ResultSets {
     const record = this.#engine.api.lua_tolstring(L, 1, 0);
     const serial = this.#number(record, Slot.SERIAL);
     if (this.#shape.serial !== serial) {
-      const capabilities = BigInt(this.#number(record, Slot.CAPABILITIES));
+      const capabilities = this.#capabilitiesOf(record);
       const parts = responseParts(this.#list(record), this.#number(record, Slot.COMMAND), capabilities);
       this.#shape = { serial, parts };
     }
@@ -224,18 +235,20 @@ export class ResultSets {
     return 1;
   }
 
-  /** (record, number) → kind, columns, first row, rows, head, binary; nil if the packets have not been kept. */
+  /** (record, number) → kind, head, columns, first row, end of rows, binary; nothing if the packets have not been kept. */
   #recordSet(L: State): number {
     const { api } = this.#engine;
     this.#renew();
     if (this.#number(api.lua_tolstring(L, 1, 0), Slot.PACKETS) < 0) return 0;
     const part = this.#parts(L)[api.lua_tonumberx(L, 2, 0) - 1];
-    api.lua_pushnumber(L, part?.kind ?? PartKind.OTHER);
-    api.lua_pushnumber(L, part?.columns ?? 0);
-    api.lua_pushnumber(L, part?.firstRow ?? 0);
-    api.lua_pushnumber(L, part?.rows ?? 0);
-    api.lua_pushnumber(L, part?.head ?? 0);
-    api.lua_pushboolean(L, part?.binary === true ? 1 : 0);
+    const { kind, head, columns, firstRow, rows, binary } = part ?? NO_PART;
+    api.lua_pushnumber(L, kind);
+    api.lua_pushnumber(L, head);
+    if (kind !== PartKind.ROWS) return 2;
+    api.lua_pushnumber(L, columns);
+    api.lua_pushnumber(L, firstRow);
+    api.lua_pushnumber(L, firstRow + rows);
+    api.lua_pushboolean(L, binary ? 1 : 0);
     return 6;
   }
 
@@ -251,7 +264,7 @@ export class ResultSets {
 
   #ofPart(record: number, part: ResponsePart, slot: number): number | bigint | undefined {
     const packets = this.#list(record);
-    const capabilities = BigInt(this.#number(record, Slot.CAPABILITIES));
+    const capabilities = this.#capabilitiesOf(record);
     switch (slot) {
       case Slot.ROW_COUNT:
         return part.rows;
@@ -345,7 +358,7 @@ export class ResultSets {
   #definitions(record: number, head: number, columns: number): ColumnDefinition[] {
     const serial = this.#number(record, Slot.SERIAL);
     if (this.#columns.serial === serial && this.#columns.head === head) return this.#columns.definitions;
-    const capabilities = BigInt(this.#number(record, Slot.CAPABILITIES));
+    const capabilities = this.#capabilitiesOf(record);
     const definitions: ColumnDefinition[] = [];
     for (let i = 1; i <= columns; i++) {
       if (!this.#locate(record, head + i)) throw new ProtocolError("truncated", "Expected more column definitions");
@@ -367,7 +380,7 @@ export class ResultSets {
     if (record === 0 || !this.#locate(record, api.lua_tonumberx(L, -1, 0))) return 0;
     const name = NAMES.get(key);
     if (name === undefined) {
-      const capabilities = BigInt(this.#number(record, Slot.CAPABILITIES));
+      const capabilities = this.#capabilitiesOf(record);
       const column = parseColumnDefinition(this.#bytes.slice(this.#start, this.#end), capabilities);
       api.lua_pushnumber(L, NUMBERS.get(key)?.(column) ?? 0);
       return 1;

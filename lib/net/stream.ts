@@ -12,6 +12,7 @@ import type { TlsContext } from "./tls_context.ts";
 import type { TlsEngine, TlsPeer } from "./tls_engine.ts";
 import { openTlsEngine } from "./tls_provider.ts";
 import { turn } from "./turn.ts";
+import { writeAfterTurn } from "./write_turn.ts";
 
 /** What a stream does with the bytes it reads. */
 export interface StreamHandler {
@@ -69,6 +70,9 @@ export class Stream {
   #writing = 0;
   /** What the write under way was given. */
   #view: Uint8Array = EMPTY;
+  /** The write under way has not begun yet. */
+  #unbegun = false;
+  #settle: () => void = () => {};
   #lastWrite: Promise<void> = Promise.resolve();
   #state: "open" | "ending" | "closed" = "open";
   #writeFailed: string | undefined;
@@ -189,7 +193,9 @@ export class Stream {
     if (this.#writing === 0) {
       this.#writing = 1;
       this.#view = view;
-      return this.#lastWrite = this.#io.write(this.#handle, view).then(this.#wrote, this.#couldNotWrite);
+      this.#unbegun = true;
+      writeAfterTurn(this.#begin);
+      return this.#lastWrite = new Promise(this.#keepSettle);
     }
     // Rare: something of the proxy's own goes out while a chunk is being written. The copy keeps `view` free.
     const copy = view.slice();
@@ -197,19 +203,39 @@ export class Stream {
     return this.#lastWrite = this.#lastWrite.then(() => this.#writeRest(copy, 0));
   }
 
-  /** A write has taken so many bytes of `#view`; seldom not all of them. */
-  readonly #wrote = (written: number): Promise<void> | undefined => {
-    const view = this.#view;
-    if (written < view.length) return this.#writeRest(view, written);
-    this.#writing--;
-    return undefined;
+  readonly #keepSettle = (settle: () => void): void => {
+    this.#settle = settle;
   };
 
-  readonly #couldNotWrite = (error: unknown): void => {
+  readonly #begin = (): void => {
+    if (!this.#unbegun) return;
+    this.#unbegun = false;
+    this.#io.write(this.#handle, this.#view).then(this.#wrote, this.#failed);
+  };
+
+  /** A write has taken so many bytes of `#view`; seldom not all of them. */
+  readonly #wrote = (written: number): void => {
+    const view = this.#view;
+    const settle = this.#settle;
+    if (written < view.length) {
+      this.#writeRest(view, written).then(settle);
+      return;
+    }
+    this.#writing--;
+    settle();
+  };
+
+  readonly #failed = (error: unknown): void => {
+    const settle = this.#settle;
+    this.#couldNotWrite(error);
+    settle();
+  };
+
+  #couldNotWrite(error: unknown): void {
     this.#writing--;
     this.#writeFailed = reasonOf(error);
     if (this.#state === "open") this.#handler?.broken(this.#writeFailed);
-  };
+  }
 
   async #writeRest(view: Uint8Array, written: number): Promise<void> {
     try {
@@ -292,6 +318,8 @@ export class Stream {
   destroy(): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
+    // What was to be written goes as far as the system takes it.
+    this.#begin();
     clearTimeout(this.#linger);
     this.#tls?.destroy();
     try {

@@ -145,6 +145,29 @@ Deno.test("Stream tells of a peer that takes nothing any more", options, async (
   near.destroy();
 });
 
+Deno.test("Stream.destroy() does not lose what was to be written", options, async () => {
+  const { near, far } = await pair();
+  near.write(new Uint8Array(100));
+  near.destroy();
+  assertEquals(await readAll(far), 100);
+  far.close();
+});
+
+Deno.test("Stream.write() keeps the order of writes that meet", options, async () => {
+  const { near, far } = await pair();
+  const buffer = new Uint8Array(8);
+  await Promise.all([1, 2, 3].map((byte) => near.write(new Uint8Array([byte]))));
+  assertEquals(near.writing, false);
+  near.end(false);
+  let text = "";
+  for (let read = await far.read(buffer); read !== null; read = await far.read(buffer)) {
+    text += buffer.subarray(0, read).join("");
+  }
+  assertEquals(text, "123");
+  far.close();
+  near.destroy();
+});
+
 Deno.test("connect() says why it fails", async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;

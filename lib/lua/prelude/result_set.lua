@@ -8,8 +8,8 @@ local record_number, part_number, record_set, record_sets, record_packet =
   raw.record_number, raw.part_number, raw.record_set, raw.record_sets, raw.record_packet
 local text_row, binary_row, field_value = raw.text_row, raw.binary_row, raw.field_value
 
--- A result set's own fields by number.
-local RECORD, SET, KIND, COLUMNS, FIRST_ROW, ROWS, HEAD, BINARY = 1, 2, 3, 4, 5, 6, 7, 8
+-- A result set's own fields by number: the record, and which of its parts it is.
+local RECORD, PART = 1, 2
 local KIND_ROWS = 1
 
 -- A field: number 1 is the record, number 2 the packet with its definition.
@@ -29,34 +29,31 @@ local fields_meta = {
   __metatable = false,
 }
 
--- Finds out, once, where in the response the result set lies.
-local function locate(set, what)
-  if set[KIND] == nil then
-    local kind, columns, first, rows, head, binary = record_set(set[RECORD], set[SET])
-    if kind == nil then
-      error(".resultset." .. what .. " isn't available if 'resultset_is_needed ~= true'", 3)
-    end
-    set[KIND], set[COLUMNS], set[FIRST_ROW], set[ROWS], set[HEAD], set[BINARY] = kind, columns, first, rows, head, binary
-  end
+local function not_kept(what)
+  error(".resultset." .. what .. " isn't available if 'resultset_is_needed ~= true'", 4)
 end
 
 local getters = {}
 
+-- record_set() tells where in the response the result set lies. The host remembers it for the last record, so it costs less to
+-- ask again than to keep its answer in a table.
 function getters.fields(set)
-  locate(set, "fields")
-  local count = set[KIND] == KIND_ROWS and set[COLUMNS] or 0
-  local fields = setmetatable({ record = set[RECORD], head = set[HEAD], count = count }, fields_meta)
+  local record = set[RECORD]
+  local kind, head, columns = record_set(record, set[PART])
+  if kind == nil then not_kept("fields") end
+  local fields = setmetatable({ record = record, head = head, count = kind == KIND_ROWS and columns or 0 }, fields_meta)
   rawset(set, "fields", fields)
   return fields
 end
 
 function getters.rows(set)
-  locate(set, "rows")
-  if set[KIND] ~= KIND_ROWS then return nil end
-  local record, columns, index = set[RECORD], set[COLUMNS], set[FIRST_ROW]
-  local last = index + set[ROWS]
-  if set[BINARY] then
-    local head = set[HEAD]
+  local record = set[RECORD]
+  local kind, head, columns, index, last, binary = record_set(record, set[PART])
+  if kind ~= KIND_ROWS then
+    if kind == nil then not_kept("rows") end
+    return nil
+  end
+  if binary then
     return function()
       if index < last then
         local row = { binary_row(record, index, columns, head) }
@@ -77,8 +74,10 @@ function getters.rows(set)
 end
 
 function getters.raw(set)
-  locate(set, "raw")
-  return record_packet(set[RECORD], set[HEAD])
+  local record = set[RECORD]
+  local kind, head = record_set(record, set[PART])
+  if kind == nil then not_kept("raw") end
+  return record_packet(record, head)
 end
 
 local SERVER_STATUS = 9
@@ -105,8 +104,8 @@ local NUMBERS = {
 local part_meta = {
   __index = function(set, key)
     local number = NUMBERS[key]
-    if number then return part_number(set[RECORD], number, set[SET]) end
-    if key == "flags" then return flags_of(part_number(set[RECORD], SERVER_STATUS, set[SET])) end
+    if number then return part_number(set[RECORD], number, set[PART]) end
+    if key == "flags" then return flags_of(part_number(set[RECORD], SERVER_STATUS, set[PART])) end
     local getter = getters[key]
     if getter then return getter(set) end
   end,
@@ -167,5 +166,6 @@ local token_meta = { __gc = function(token) raw.release_packets(token[1]) end }
 function objects.injection(record, number, id, query)
   local token
   if number then token = setmetatable({ number }, token_meta) end
-  return setmetatable({ record = record, token = token, id = id, query = query }, injection_meta)
+  -- Room for `resultset` from the start: a table that grows costs more than all else here.
+  return setmetatable({ record = record, token = token, id = id, query = query, resultset = nil }, injection_meta)
 end
