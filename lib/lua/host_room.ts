@@ -54,12 +54,16 @@ export class HostRoom implements ScriptRoom {
   readonly global: GlobalTable;
   readonly returned: (L: State, count: number) => number;
   nowStarting: ScriptOwner | undefined;
+  /** `next` as Lua has it: that of the dialect looks for metamethods, and costs twice as much. */
+  readonly #next: bigint;
   #factory = 0n;
   #response: Uint8Array[] | undefined;
   #responseError: unknown;
 
   constructor(engine: LuaEngine, world: ScriptWorld, options: SharingOptions) {
     const { api } = engine;
+    api.lua_getglobal(engine.main, engine.cstring("next"));
+    this.#next = BigInt(api.luaL_ref(engine.main, REGISTRY));
     installDialect(engine);
     this.engine = engine;
     this.results = new ResultSets(engine);
@@ -166,6 +170,8 @@ export class HostRoom implements ScriptRoom {
       engine.pushFunction(main, name.replace(/^queue_/, ""), fn);
       api.lua_setfield(main, -2, engine.cstring(name));
     }
+    api.lua_rawgeti(main, REGISTRY, this.#next);
+    api.lua_setfield(main, -2, engine.cstring("next"));
     api.lua_createtable(main, 0, 8);
     for (const part of PRELUDE) {
       const co = engine.begin();

@@ -1,7 +1,7 @@
 -- Runs hooks: makes the connection's view of `proxy` the current one, finds the hook in the connection's environment (which
 -- falls through to the globals, so that hooks of required modules act) and calls it.
 local raw, objects = ...
-local next, setmetatable, _G = next, setmetatable, _G
+local next, setmetatable, _G = raw.next, setmetatable, _G
 local getupvalue = debug.getupvalue
 
 -- The metatable of the global `proxy`: its fields are those of the connection whose hook runs.
