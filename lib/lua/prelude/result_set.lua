@@ -30,7 +30,7 @@ local fields_meta = {
 }
 
 local function not_kept(what)
-  error(".resultset." .. what .. " isn't available if 'resultset_is_needed ~= true'", 4)
+  error(".resultset." .. what .. " isn't available if 'resultset_is_needed ~= true'", 3)
 end
 
 local getters = {}
