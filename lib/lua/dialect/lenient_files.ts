@@ -18,6 +18,8 @@ export function installLenientFiles(engine: LuaEngine): void {
 
 /** What `os.time` reads. */
 const TIME_FIELDS = ["year", "month", "day", "hour", "min", "sec", "isdst"];
+/** The longest format: no time limit holds while the conversions are made. */
+const LONGEST_FORMAT = 4096;
 /** What Lua 5.4 lets through to strftime(). */
 const CONVERSIONS = /%(E[cCxXyY]|O[deHImMSuUVwWy]|[aAbBcCdDeFgGhHIjmMnprRStTuUVwWxXyYzZ%])|%([\s\S]?)/g;
 
@@ -53,6 +55,7 @@ function osFunctions(engine: LuaEngine): Record<string, Replacement> {
     date(L, native) {
       if (api.lua_type(L, 1) !== STRING) return native(L);
       const text = latin1(engine, L, 1);
+      if (text.length > LONGEST_FORMAT) throw new Error("'date' format too long");
       const time = api.lua_type(L, 2) === NUMBER ? api.lua_tonumberx(L, 2, 0) : Date.now() / 1000;
       const known = text.replace(CONVERSIONS, (whole, right, char) => {
         if (right !== undefined) return whole;

@@ -42,6 +42,8 @@ Deno.test("functions of os and io take what the C library takes", async () => {
   const lua = await Lua51.open();
   lua.expect({
     "return os.date('!%Y-%m-%d', 86400.7), os.date('!%s', 5)": "1970-01-02 5",
+    "return #os.date(string.rep('%d', 2048))": "4096",
+    "return os.date(string.rep('%d', 1e6))": "error: t.lua:1: 'date' format too long",
     "local t = {year = 2020, month = 1, day = 32.5} os.time(t) return t.day, t.month": "32.5 1",
     "return os.difftime(5, 3), os.difftime(5)": "2 5",
     "return io.open('/nonexistent/x', 'rw')": "nil /nonexistent/x: No such file or directory 2",
