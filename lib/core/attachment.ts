@@ -118,9 +118,9 @@ export class Attachment {
   }
 
   /** Takes an idle connection for a client who has yet to log in. */
-  takeAny(index: number, affinity: string): boolean {
+  takeAny(index: number, affinity: string, atRest: boolean): boolean {
     if (!this.#backends.has(index)) return false;
-    return this.#adopt(this.#pool?.takeAny(index, this.#backends.minIdle(index), affinity), true);
+    return this.#adopt(this.#pool?.takeAny(index, this.#backends.minIdle(index), affinity), atRest);
   }
 
   #adopt(idle: ReturnType<Pool["take"]>, atRest: boolean): boolean {

@@ -64,6 +64,16 @@ export class ScriptCalls {
     this.#caller.hold(promise);
   }
 
+  /** Whether a server has spoken, or closed, while a hook waited, which nobody has heard yet. */
+  get holdsServer(): boolean {
+    return this.#held.some(isServers);
+  }
+
+  /** Forgets what has been kept of a server that the client does not have any more. */
+  forgetServer(): void {
+    if (this.holdsServer) this.#held = this.#held.filter((event) => !isServers(event));
+  }
+
   #catchUp(): void {
     while (!this.waiting) {
       const event = this.#held.shift();
@@ -94,4 +104,8 @@ export class ScriptCalls {
   get ended(): boolean {
     return this.#ended;
   }
+}
+
+function isServers(event: HeldEvent): boolean {
+  return event.kind === "server-closed" || event.from === "server";
 }

@@ -312,7 +312,8 @@ export class Session {
   set backendNdx(ndx: number) {
     this.#wish = ndx;
     const attachment = this.#attachment;
-    const atRest = this.#traffic?.serverAtRest ?? true;
+    // What it said while a hook waited may have been its last word.
+    const atRest = (this.#traffic?.serverAtRest ?? true) && this.#calls?.holdsServer !== true;
     if (ndx === 0) {
       attachment.park(atRest, this.#calls?.ended === true);
     } else {
@@ -323,7 +324,7 @@ export class Session {
         return;
       }
       const taken = this.#traffic === undefined && this.#dialogue?.login.client === undefined
-        ? attachment.takeAny(ndx - 1, this.#affinity(ndx - 1))
+        ? attachment.takeAny(ndx - 1, this.#affinity(ndx - 1), atRest)
         : attachment.take(
           ndx - 1,
           this.identity?.username ?? "",
@@ -334,6 +335,7 @@ export class Session {
         );
       if (!taken) return;
     }
+    this.#calls?.forgetServer();
     this.#serverOpen = attachment.link !== undefined;
     this.#serverWire = attachment.link?.wire ?? new Wire(undefined);
   }

@@ -433,6 +433,45 @@ Deno.test("Session hears of a server that closes while a hook waits when it is o
   assertEquals(errorIn(effects.find((effect) => "to" in effect && effect.to === "client")).errorNumber, 2013);
 });
 
+Deno.test("Session takes a server's last word while a hook waits for nobody's once the script has left it", async () => {
+  for (const leave of [0, 1]) {
+    const pool = new Pool();
+    parked(pool);
+    const script = new FakeScript();
+    const hook = waiting();
+    const book = loggedIn(script, undefined, pool);
+    script.onQuery = () => hook.decision;
+    book.say("client", QUERY).say("server", packet(DENIED, 0));
+    book.session.closed("server", book.now);
+    book.session.backendNdx = leave;
+    // It is closed, so nobody else may get it.
+    assertEquals(book.take(), leave === 0 ? [{ drop: true }] : [{ drop: true }, { adopt: true }]);
+    assertEquals(pool.count(0), 1 - leave);
+    script.answer = [OK_PAYLOAD];
+    await hook.decide(leave === 0 ? Verdict.SEND_RESULT : Verdict.NONE);
+    if (leave === 0) assertEquals(book.take(), [sent("client", OK)]);
+    else assertEquals([...book.take(), ...book.say("server", OK).take()], [sent("server", QUERY), sent("client", OK)]);
+    assertEquals(book.session.idle, true);
+  }
+});
+
+Deno.test("Session does not pool a server that closes while connect_server waits", async () => {
+  const pool = new Pool();
+  parked(pool);
+  const script = new FakeScript();
+  const hook = waiting();
+  const book = scripted(script, undefined, pool);
+  script.onConnect = () => {
+    book.session.backendNdx = 1;
+    return hook.decision;
+  };
+  book.session.open(book.now);
+  book.session.closed("server", book.now);
+  await hook.decide(Verdict.NONE);
+  assertEquals(book.take(), [{ adopt: true }, { drop: true }, { connect: 0 }]);
+  assertEquals(pool.count(0), 0);
+});
+
 Deno.test("Session passes a request for a file on, although the script wanted the result", () => {
   const script = new FakeScript();
   script.onQuery = (packet) => {
@@ -494,6 +533,37 @@ Deno.test("Session sends no file to a server that asks for one in a query that t
   assertEquals(book.session.idle, true);
 });
 
+Deno.test("Session takes the file that a script has asked the client for, and says when all has come", () => {
+  const request = unhex("fb2f746d702f78");
+  const data = encodePacket(SELECT, 2);
+  for (const from of ["read_query", "read_query_result"]) {
+    const script = new FakeScript();
+    script.answer = [request];
+    script.onQuery = () => {
+      script.append(1, OTHER, true);
+      return from === "read_query" ? Verdict.SEND_RESULT : Verdict.SEND_QUERY;
+    };
+    script.onResult = () => from === "read_query" ? Verdict.IGNORE_RESULT : Verdict.SEND_RESULT;
+    const book = loggedIn(script);
+    book.say("client", QUERY);
+    if (from === "read_query_result") {
+      book.take();
+      book.say("server", RESULT);
+    }
+    assertEquals(book.take(), [sent("client", encodePacket(request, 1))]);
+    book.say("client", data);
+    assertEquals(book.session.idle, false);
+    assertEquals(book.take(), []);
+    book.say("client", packet("", 3));
+    const [ok, ...behind] = book.take();
+    assertEquals(ok, sent("client", packet("00000002000000", 4)));
+    assertEquals(behind, from === "read_query" ? [sent("server", encodePacket(OTHER, 0))] : []);
+    if (from === "read_query") book.say("server", RESULT);
+    assertEquals(script.calls.filter((call) => call === "read_query").length, 1);
+    assertEquals(book.session.idle, true);
+  }
+});
+
 // --- logging in
 
 Deno.test("Session refuses a client by connect_server", () => {
@@ -544,6 +614,7 @@ Deno.test("Session says that there is no server for a command that a script lets
   const [error, close] = book.take();
   assertEquals(errorIn(error).errorNumber, 1105);
   assertStringIncludes(errorIn(error).message, "no backend is attached");
+  assertEquals(unhex(error !== undefined && "bytes" in error ? error.bytes : "")[3], 1);
   assertEquals(close, { close: "client" });
 });
 
