@@ -5,8 +5,10 @@
  * @module
  */
 import {
+  Capability,
   Command,
   encodeErr,
+  encodeOk,
   encodePacket,
   encodePackets,
   ErrorNumber,
@@ -15,6 +17,7 @@ import {
   type PacketVisitor,
   PacketWalker,
   responseGrammar,
+  ServerStatus,
 } from "../protocol/mod.ts";
 import { type QueuedQuery, Verdict } from "../script/mod.ts";
 import type { Transport } from "./authentication.ts";
@@ -62,6 +65,8 @@ type Phase = "ready" | "response" | "file" | "change" | "open";
 /** Where a response goes while it comes in. */
 type Sink = "client" | "keep" | "drop";
 
+const LOCAL_INFILE = 0xfb;
+
 /** So many bytes of further commands are kept while one is being dealt with. */
 const EARLY_LIMIT = 256 * 1024;
 
@@ -94,6 +99,8 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
   #delivered = false;
   /** A request for a file has been passed on to the client, so it must hear how that ended. */
   #fileAsked = false;
+  /** The script's own response asks the client for a file, which nobody wants to have. */
+  #fileUnread = false;
   /** The database that the command at hand makes the default one, if it succeeds. */
   #database: string | undefined;
   /** How many errors the server had reported when the command at hand was sent. */
@@ -220,12 +227,17 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
   }
 
   #answered(payloads: readonly Uint8Array[]): void {
-    const { script } = this.#calls;
     // Who says COM_QUIT does not listen any more.
     if (this.#command === Command.COM_QUIT) return this.#session.end();
     this.#host.life.on(ON.answered);
     if (responseGrammar(this.#command) !== "none") this.#deliver(payloads);
     this.#delivered = true;
+    if (this.#fileUnread) this.#awaitFile();
+    else this.#afterAnswer();
+  }
+
+  #afterAnswer(): void {
+    const { script } = this.#calls;
     if (script.queries.length > 0 && this.#session.link() !== undefined) return this.#nextQuery();
     script.queries.length = 0;
     this.#done();
@@ -234,6 +246,8 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
   #deliver(payloads: readonly Uint8Array[]): void {
     this.#host.toClient(encodePackets(payloads, this.#clientNext));
     this.#delivered = true;
+    this.#fileUnread = payloads.length === 1 && payloads[0]![0] === LOCAL_INFILE &&
+      responseGrammar(this.#command) === "result";
   }
 
   // --- the client's own command
@@ -272,6 +286,9 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
   }
 
   #noServer(): void {
+    // The ERR packet answers the command, unless that has its answer.
+    if (!this.#delivered) this.#phase = "response";
+    this.#walker = undefined;
     this.#session.report("critical", "A command came while no backend was attached: see proxy.connection.backend_ndx");
     this.#host.refuse(unknown("no backend is attached, the script has chosen none"));
   }
@@ -350,7 +367,8 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
     if (streamed) this.#delivered = true;
     else if (this.#sink === "keep") this.#deliverKept(reader, verdict);
     this.#fileAsked = false;
-    this.#nextQuery();
+    if (this.#fileUnread) this.#awaitFile();
+    else this.#nextQuery();
   }
 
   #deliverKept(reader: ResponseReader, verdict: Verdict): void {
@@ -473,7 +491,29 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
     this.#takeEarly();
   }
 
+  /** The client sends what the script has asked it for. */
+  #awaitFile(): void {
+    this.#host.life.on(ON.wants_file);
+    this.#phase = "file";
+    this.#walker = undefined;
+    this.#takeEarly();
+  }
+
+  /** Nobody reads what it sends, but it is to be told that all has come. */
+  #unreadFilePacket({ length }: Uint8Array): void {
+    const { life } = this.#host;
+    life.on(ON.data);
+    if (length > 0) return life.on(ON.sent);
+    life.on(ON.data_end);
+    life.on(ON.result);
+    this.#fileUnread = false;
+    this.#phase = "ready";
+    this.#deliver([encodeOk({ status: ServerStatus.SERVER_STATUS_AUTOCOMMIT }, Capability.CLIENT_PROTOCOL_41)]);
+    this.#afterAnswer();
+  }
+
   #filePacket({ payload, raw }: ClientPacket): void {
+    if (this.#fileUnread) return this.#unreadFilePacket(payload);
     const link = this.#session.link();
     const { life } = this.#host;
     if (link === undefined) return;
