@@ -30,6 +30,8 @@ const MESSAGE_LIMIT = 512;
  */
 const CHARSET = 33;
 const COLUMN_LENGTH = 32;
+/** The largest count. */
+const MOST = (1n << 64n) - 1n;
 
 /** A `proxy.response` that no response can be made of. */
 export class ResponseError extends Error {
@@ -127,8 +129,10 @@ class Encoder {
     const exact = api.lua_isinteger(this.#L, -1) !== 0 ? api.lua_tointegerx(this.#L, -1, 0) : undefined;
     this.#pop();
     const count = exact === undefined ? this.#number(name, 0) : BigInt.asUintN(64, exact);
-    if (typeof count === "number") return Math.max(0, Math.min(count, Number.MAX_SAFE_INTEGER));
-    return count <= Number.MAX_SAFE_INTEGER ? Number(count) : count;
+    if (count <= Number.MAX_SAFE_INTEGER) return Math.max(0, Number(count));
+    // Counts from 2^63 on are floats in Lua.
+    const exactly = BigInt(count);
+    return exactly > MOST ? MOST : exactly;
   }
 
   /** A string (or number) among the fields of the table at the top. */

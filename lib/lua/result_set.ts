@@ -17,6 +17,7 @@ import type { QueryResult } from "../script/mod.ts";
 import { type ScriptValue, scriptValue } from "./binary_text.ts";
 import type { LuaEngine, LuaFunction, State } from "./engine.ts";
 import { KnownKeys } from "./known_keys.ts";
+import { luaInteger } from "./modules/fields.ts";
 import { OFFSETS, OutsidePackets, RecordPackets, recordSize, Slot, writeNumbers, writePackets } from "./record.ts";
 import { type PacketList, partEnd, PartKind, type ResponsePart, responseParts } from "./response_shape.ts";
 
@@ -231,7 +232,7 @@ export class ResultSets {
     const value = this.#number(api.lua_tolstring(L, 1, 0), slot);
     if (value < 0) api.lua_pushnil(L);
     else if (value < 1e14) api.lua_pushnumber(L, value);
-    else api.lua_pushinteger(L, BigInt(value));
+    else this.#engine.push(L, luaInteger(BigInt(value)));
     return 1;
   }
 
@@ -258,7 +259,7 @@ export class ResultSets {
     const part = this.#parts(L)[api.lua_tonumberx(L, 3, 0) - 1];
     const record = api.lua_tolstring(L, 1, 0);
     const value = part === undefined ? undefined : this.#ofPart(record, part, api.lua_tonumberx(L, 2, 0));
-    this.#engine.push(L, value);
+    this.#engine.push(L, value === undefined ? undefined : luaInteger(value));
     return 1;
   }
 

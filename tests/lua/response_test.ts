@@ -24,6 +24,14 @@ Deno.test("response() sends an OK with its numbers", async () => {
   ]);
 });
 
+Deno.test("response() sends counts of all sizes, and the nearest to those that are none", async () => {
+  const counts = [["2^53 - 1", 2 ** 53 - 1], ["2^63", 2n ** 63n], ["2^64", 2n ** 64n - 1n], ["-1.5", 0], ["1/0", 0]];
+  for (const [count, expected] of counts) {
+    const { payloads } = await respond(`{ type = proxy.MYSQLD_PACKET_OK, insert_id = ${count} }`);
+    assertEquals(payloads.map((payload) => parseOk(payload, CAPABILITIES).lastInsertId), [expected]);
+  }
+});
+
 Deno.test("response() sends an OK with autocommit by default", async () => {
   assertEquals((await respond(`{ type = 0 }`)).sent, ["\0\0\0\x02\0\0\0"]);
 });

@@ -132,6 +132,12 @@ Deno.test("resultset tells the numbers of a response", async () => {
     }),
     "5 9007199254740994 0",
   );
+  // Lua has no integers from 2^63 on.
+  for (const insertId of [2 ** 63, 2 ** 64]) {
+    const packets = [encodeOk({ lastInsertId: BigInt(insertId) - (insertId === 2 ** 64 ? 1n : 0n) }, CAPABILITIES)];
+    const script = "return res.insert_id / 2^63, inj.resultsets[1].insert_id / 2^63";
+    assertEquals(await look(script, packets, { insertId }), `${insertId / 2 ** 63} ${insertId / 2 ** 63}`);
+  }
   assertEquals(await look("return res.query_status == nil", [], { status: undefined }), "true");
 });
 
