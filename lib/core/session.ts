@@ -84,6 +84,8 @@ export class Session {
   #admitted = false;
   /** Who the client has become. */
   #changed: Identity | undefined;
+  /** Both sides are done with: a last hook that still waits gets no server any more. */
+  #over = false;
 
   /** Close both sides once the response at hand has been sent. */
   closeAfterResponse = false;
@@ -294,6 +296,7 @@ export class Session {
     this.#clientOpen = false;
     this.#serverOpen = false;
     this.#calls?.end();
+    this.#over = true;
     this.#attachment.release();
   }
 
@@ -310,6 +313,7 @@ export class Session {
 
   /** Gives the server back (0), or takes an idle connection of another backend; none there, it is but a wish (spec 4.4). */
   set backendNdx(ndx: number) {
+    if (this.#over) return;
     this.#wish = ndx;
     const attachment = this.#attachment;
     // What it said while a hook waited may have been its last word.
@@ -608,6 +612,7 @@ export class Session {
   /** Closes what is still open, after the script's last word: it may give the server back to the pool. */
   #end(): void {
     this.#calls?.end();
+    this.#over = true;
     if (this.#clientOpen) {
       this.#clientOpen = false;
       this.#effects.close("client");

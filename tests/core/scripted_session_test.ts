@@ -1008,6 +1008,17 @@ Deno.test("Session parks its server in disconnect_client, but not in the middle 
   }
 });
 
+Deno.test("Session takes no server for a disconnect_client that has waited", () => {
+  const pool = new Pool();
+  parked(pool);
+  const book = loggedIn(new FakeScript(), undefined, pool);
+  book.session.closed("client", book.now);
+  assertEquals(book.take(), [{ close: "server" }]);
+  book.session.backendNdx = 1;
+  assertEquals(book.take(), []);
+  assertEquals([book.session.ended, pool.count(0), book.backends.connectedClients(0)], [true, 1, 0]);
+});
+
 Deno.test("Session does not pool a connection in the middle of a response that no script looks at", () => {
   for (const busy of [false, true]) {
     const pool = new Pool();
