@@ -8,7 +8,7 @@ local module, native, names = ...
 local error, getmetatable, rawget, setmetatable, tostring, type =
   error, getmetatable, rawget, setmetatable, tostring, type
 local move = table.move
-local check, cut, cut_more, normalize = native.check, native.cut, native.cut_more, native.normalize
+local check, cut, cut_more, normalize = native.tokenize, native.cut, native.cut_more, native.normalize
 
 local function unknown_field(_, key)
   error("a token has no field '" .. tostring(key) .. "', but text, token_id and token_name", 2)

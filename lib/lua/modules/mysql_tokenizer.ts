@@ -177,7 +177,8 @@ export function preloadMysqlTokenizer(engine: LuaEngine): void {
       api.lua_pushvalue(L, module);
       engine.push(L, { piece: PIECE });
       const functions = {
-        check: (L: State) => factory.check(L),
+        // Named like what scripts call, for the message.
+        tokenize: (L: State) => factory.check(L),
         cut: (L: State) => factory.cut(L),
         cut_more: (L: State) => factory.cutMore(L),
         makers: (L: State) => factory.setMakers(L),

@@ -37,7 +37,7 @@ Deno.test("tokenize() gives a list of tokens", () => {
     "a",
   ]);
   assertEquals(run(`return show(12)`), [["11 TK_INTEGER 12"]]);
-  assertThrows(() => run("tok.tokenize()"), LuaError, "string expected");
+  assertThrows(() => run("tok.tokenize()"), LuaError, "bad argument #1 to 'tokenize' (string expected");
 });
 
 Deno.test("tokenize() keeps what is the same and what is not apart", () => {
