@@ -143,6 +143,8 @@ export class OwnConnection {
     const connection = new OwnConnection(target, stream, resultLimit);
     const giveUp = () => connection.destroy(signal.reason);
     signal.addEventListener("abort", giveUp);
+    // Since it was connected.
+    if (signal.aborted) giveUp();
     try {
       await connection.#logIn(account);
       return connection;

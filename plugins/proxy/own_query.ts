@@ -102,6 +102,8 @@ export class OwnQueries {
           ...(resultLimit === undefined ? {} : { resultLimit }),
         });
         this.#follow(key, connection);
+        // Given up between the end of the login and here, where nobody could tell the connection.
+        if (controller.signal.aborted) destroy();
       }
       controller.signal.throwIfAborted();
       const outcome = await connection.query(sql);

@@ -373,6 +373,44 @@ async function queryOf(bytes: Uint8Array): Promise<OwnQueryError> {
   return await failed;
 }
 
+/** Runs `work`, and gives it up when `count` listeners for that have been taken away: then nobody seems to listen. */
+async function givenUpUnheard(count: number, work: (signal: AbortSignal) => Promise<unknown>): Promise<void> {
+  const controller = new AbortController();
+  const { removeEventListener } = AbortSignal.prototype;
+  let left = count;
+  AbortSignal.prototype.removeEventListener = function (type: string, listener: EventListenerOrEventListenerObject) {
+    removeEventListener.call(this, type, listener);
+    if (--left === 0) controller.abort();
+  };
+  try {
+    await assertRejects(() => work(controller.signal), DOMException, "aborted");
+  } finally {
+    AbortSignal.prototype.removeEventListener = removeEventListener;
+  }
+}
+
+Deno.test({
+  name: "OwnQueries closes a connection that is given up in the moment when it is logged in",
+  ignore: whyMissing("mariadb") !== undefined,
+  async fn() {
+    const at = byTcp(await shared("mariadb"));
+    const queries = new OwnQueries();
+    await givenUpUnheard(2, (signal) => queries.run(at, encodeText("DO 1"), APP, options({ signal })));
+    // It would wait for the connection.
+    await queries.close();
+  },
+});
+
+Deno.test("OwnQueries gives up a connection to a silent server in the moment when it is open", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const at = byTcp(listener.addr);
+  const accepted = listener.accept();
+  const queries = new OwnQueries();
+  await givenUpUnheard(1, (signal) => queries.run(at, encodeText("DO 1"), APP, options({ signal, timeout: 5 })));
+  await queries.close();
+  (await accepted).close();
+});
+
 Deno.test("runOwnQuery() names the backend that is none", async () => {
   const none = byTcp({ port: 1 });
   assertEquals((await failure(rows(none, ROOT, "SELECT 1"))).code, "cannot-connect");
