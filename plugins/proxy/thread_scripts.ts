@@ -30,6 +30,9 @@ const SETTLE_MS = 50;
 /** How long somebody may have the script open without writing to it, in milliseconds, before it counts as complete. */
 const OPEN_MS = Deno.build.os === "linux" ? 3000 : 0;
 
+/** How long the other threads have to make room for what is written to `proxy.global`, in milliseconds, before more is sent. */
+const ROOM_MS = 12;
+
 /** Runs the script for the connections of a thread. */
 export class ThreadScripts {
   readonly pool: Pool;
@@ -39,6 +42,7 @@ export class ThreadScripts {
   readonly #setup: Setup;
   #watcher: Deno.FsWatcher | undefined;
   #settling: ReturnType<typeof setTimeout> | undefined;
+  #sending: ReturnType<typeof setTimeout> | undefined;
   /** When the script was last written to by somebody who has it open still. */
   #written = 0;
 
@@ -52,11 +56,16 @@ export class ThreadScripts {
     const pool = new Pool();
     const queries = new OwnQueries();
     const world = makeWorld(context, script, backends, tls, pool, queries);
+    // Not called before a script has run.
+    const wakeOthers = () => {
+      context.wakeOthers();
+      scripts.#sendSoon();
+    };
     const host = await LuaHost.open({
       ...script,
       threadIndex: context.index,
       threads: context.threads,
-      transport: new Broadcast(script.globals, context.index, context.wakeOthers),
+      transport: new Broadcast(script.globals, context.index, wakeOthers),
       counters: new Counters(script.counterMemory),
     }, world);
     const scripts = new ThreadScripts(host, pool, queries, context.shared);
@@ -97,7 +106,14 @@ export class ThreadScripts {
     this.#watcher?.close();
     this.pool.clear();
     await this.#queries.close();
+    clearTimeout(this.#sending);
     this.#host.close();
+  }
+
+  /** The rest of what did not fit into the others' inboxes must not wait for this thread's next hook. */
+  #sendSoon(): void {
+    clearTimeout(this.#sending);
+    this.#sending = setTimeout(() => this.#host.flush(), ROOM_MS);
   }
 
   #reload(): void {

@@ -83,6 +83,23 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a large value in proxy.global comes to threads that have nothing else to do",
+  ignore,
+  async fn() {
+    await withThreads(async ([writer, ...readers]) => {
+      const started = performance.now();
+      await run(writer!, "proxy.global.large = ('x'):rep(12 * 2^20)");
+      await until(10_000, "all threads to have it", async () => {
+        const answers = await Promise.all(readers.map((client) => run(client, "return #(proxy.global.large or '')")));
+        return answers.every((answer) => answer === `${12 * 2 ** 20}`);
+      });
+      // One inbox of a megabyte a second would take about ten.
+      assert(performance.now() - started < 5000);
+    });
+  },
+});
+
+Deno.test({
   name: "counters are exact over all threads, and backends are live in all of them",
   ignore,
   async fn() {
