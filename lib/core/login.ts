@@ -83,6 +83,12 @@ interface HeldResponse {
   data: Uint8Array;
 }
 
+/** What a client says about its connection to the proxy. */
+interface ClientTerms {
+  readonly capabilities: bigint;
+  readonly zstdLevel: number;
+}
+
 /** One login. Packets go in and out with their headers. */
 export class Login extends PacketExchange {
   readonly #policy: LoginPolicy;
@@ -97,6 +103,8 @@ export class Login extends PacketExchange {
   #held: HeldResponse | undefined;
   #useTls = false;
   #clientCapabilities = 0n;
+  /** What the client's own login packet says, where a script may replace it. */
+  #own: ClientTerms | undefined;
   #authentication: Authentication | undefined;
   /** The connection of the pool that the client is to get. */
   #reused: ServerLink | undefined;
@@ -208,6 +216,19 @@ export class Login extends PacketExchange {
     if (response.kind !== "response41") return;
     this.client = response;
     this.#clientCapabilities = response.capabilities & ~this.#hidden;
+    this.#own = { capabilities: response.capabilities & ~this.#hidden, zstdLevel: response.zstdLevel ?? ZSTD_LEVEL };
+  }
+
+  /**
+   * Settles how the client is spoken to that no server is asked about, after {@linkcode look}.
+   *
+   * @returns why the client is not served all the same, if it is not.
+   */
+  admit(): Refusal | undefined {
+    const own = this.#own;
+    if (own === undefined) return undefined;
+    this.compression.client = clientCompression(own);
+    return this.#whyNotServe(own);
   }
 
   /**
@@ -240,11 +261,13 @@ export class Login extends PacketExchange {
       case "response41": {
         const { authPluginName, authResponse, zstdLevel = ZSTD_LEVEL } = response;
         const capabilities = response.capabilities & ~this.#hidden;
-        const refusal = this.#whyNot(capabilities, zstdLevel);
+        // A script may have put another packet in place of the client's.
+        const own = this.#own ?? { capabilities, zstdLevel };
+        const refusal = this.#whyNot(own);
         if (refusal !== undefined) return { kind: "refuse", refusal };
         this.client = response;
         this.#clientCapabilities = capabilities;
-        this.compression.client = clientCompression(capabilities, zstdLevel);
+        this.compression.client = clientCompression(own);
         this.#useTls = this.#wantsTls;
         this.#held = {
           payload,
@@ -331,7 +354,8 @@ export class Login extends PacketExchange {
     return encodeChangeUser(command, this.#reused?.terms?.capabilities ?? this.#agreed);
   }
 
-  #whyNot(capabilities: bigint, zstdLevel: number): Refusal | undefined {
+  /** Why a client is not served, whatever the server says. */
+  #whyNotServe({ capabilities, zstdLevel }: ClientTerms): Refusal | undefined {
     const { clientTls } = this.#policy;
     if (clientTls === "required" && this.#client === "plain") {
       return insecure("connections without TLS are not served, connect with it (--ssl-mode=REQUIRED, --ssl)");
@@ -347,6 +371,12 @@ export class Login extends PacketExchange {
     if (zstdLevel < 1 || zstdLevel > HIGHEST_ZSTD_LEVEL) {
       return badHandshake(`the zstd level ${zstdLevel} is not one of 1 to ${HIGHEST_ZSTD_LEVEL}`);
     }
+    return undefined;
+  }
+
+  #whyNot(own: ClientTerms): Refusal | undefined {
+    const refusal = this.#whyNotServe(own);
+    if (refusal !== undefined) return refusal;
     const tls = this.#reused === undefined ? this.#backend?.tls : undefined;
     const wanted = tls === "required" || (tls === "as-client" && this.#client === "tls");
     if (wanted && !hasCapability(this.#serverCapabilities, Capability.CLIENT_SSL)) {
@@ -445,7 +475,7 @@ export class Login extends PacketExchange {
 }
 
 /** A client that can do both and is offered both gets zlib, as from MySQL's server. */
-function clientCompression(capabilities: bigint, level: number): Compression | undefined {
+function clientCompression({ capabilities, zstdLevel: level }: ClientTerms): Compression | undefined {
   if (hasCapability(capabilities, COMPRESSION.zlib)) return { algorithm: "zlib" };
   return hasCapability(capabilities, COMPRESSION.zstd) ? { algorithm: "zstd", level } : undefined;
 }

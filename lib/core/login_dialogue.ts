@@ -311,9 +311,12 @@ export class LoginDialogue {
 
   /** The client is told by the script, or by ourselves, what has come of its login. */
   #answerLogin(payloads: readonly Uint8Array[]): void {
+    const refused = payloads.some(([header]) => header === ERR_HEADER);
+    const refusal = refused ? undefined : this.login.admit();
+    if (refusal !== undefined) return this.#host.refuse(refusal);
     this.#life.on(ON.answered);
     this.#sendAll(payloads);
-    if (payloads.some(([header]) => header === ERR_HEADER)) {
+    if (refused) {
       this.#life.on(ON.refused);
       return this.#host.end();
     }

@@ -6,6 +6,7 @@ import { Pool } from "../../lib/core/pool.ts";
 import {
   Capability,
   Command,
+  CompressedChannel,
   concat,
   encodeChangeUser,
   encodeErr,
@@ -663,6 +664,48 @@ Deno.test("Session sends the server the login packet of a script", () => {
   book.session.connected(book.now);
   book.say("server", greeting()).say("client", login());
   assertEquals(book.take().at(-1), sent("server", encodePacket(other, 1)));
+});
+
+Deno.test("Session compresses as the client has said, whoever lets it in and whatever the server is told", () => {
+  const capabilities = CAPABILITIES | Capability.CLIENT_COMPRESS;
+  const policy: LoginPolicy = { ...PLAIN, clientCompression: ["zlib"] };
+  for (const verdict of [Verdict.SEND_RESULT, Verdict.SEND_QUERY]) {
+    const script = new FakeScript();
+    script.answer = [OK_PAYLOAD];
+    script.onAuth = () => {
+      if (verdict === Verdict.SEND_QUERY) script.append(1, login(CAPABILITIES).subarray(4));
+      return verdict;
+    };
+    script.onQuery = (packet) => {
+      assertEquals(packet, SELECT);
+      return Verdict.SEND_RESULT;
+    };
+    const book = scripted(script, undefined, undefined, "", policy);
+    book.session.open(book.now);
+    book.session.connected(book.now);
+    book.say("server", greeting(CAPABILITIES)).say("client", login(capabilities));
+    if (verdict === Verdict.SEND_QUERY) book.say("server", OK_LOGIN);
+    book.take();
+    const client = new CompressedChannel("zlib");
+    book.say("client", client.encode(QUERY, true));
+    const [answer] = book.take();
+    assertEquals(client.decode(unhex("to" in answer! ? answer.bytes : "")), OK);
+  }
+});
+
+Deno.test("Session lets no script let in whom it does not serve", () => {
+  const script = new FakeScript();
+  script.answer = [OK_PAYLOAD];
+  script.onAuth = () => Verdict.SEND_RESULT;
+  const book = scripted(script, undefined, undefined, "", { ...PLAIN, clientTls: "required" });
+  book.session.open(book.now);
+  book.session.connected(book.now);
+  book.say("server", greeting());
+  book.take();
+  book.say("client", login());
+  const [error, ...closed] = book.take();
+  assertStringIncludes(errorIn(error).message, "connections without TLS are not served");
+  assertEquals(closed, [{ close: "client" }, { close: "server" }]);
 });
 
 Deno.test("Session refuses a login packet for a server that is not there", () => {
