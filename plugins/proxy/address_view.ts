@@ -16,7 +16,10 @@ export const NO_ADDRESS: AddressView = { name: "", address: "", type: AF_UNIX };
 /** An end of a socket. */
 export function viewOfAddr(addr: Deno.Addr): AddressView {
   if (addr.transport === "tcp") return ipView(addr.hostname, addr.port);
-  return "path" in addr ? { name: addr.path, address: addr.path, type: AF_UNIX } : NO_ADDRESS;
+  // The path of a nameless socket is null, whatever Deno's types say.
+  return "path" in addr && typeof addr.path === "string"
+    ? { name: addr.path, address: addr.path, type: AF_UNIX }
+    : NO_ADDRESS;
 }
 
 /** An end as a balancer has told it. */

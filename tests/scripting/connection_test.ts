@@ -268,6 +268,11 @@ Deno.test({
           rows[#rows + 1] = { side .. " " .. e, a.name, a.address, tostring(a.port), a.type }
         end
       end
+      if packet == "\3PARK" then
+        local s = proxy.connection.server
+        proxy.connection.backend_ndx = 0
+        rows[#rows + 1] = { "parked src", s.src.name, s.src.address, tostring(s.src.port), s.src.type }
+      end
       local b = proxy.global.backends[1].dst
       rows[#rows + 1] = { "backend", b.name, b.address, tostring(b.port), b.type }
       proxy.response = { type = 0, resultset = { fields = {}, rows = rows } }
@@ -288,11 +293,15 @@ Deno.test({
       try {
         const where = address.startsWith("/") ? { socketPath: address } : { host: "::1" };
         await withClient(proxy, async (client) => {
-          const rows = await client.rows("SHOW");
+          const rows = await client.rows("PARK");
           const shown = new Map(rows.map(([name, ...rest]) => [name, rest]));
           if (address.startsWith("/")) {
             assertEquals(shown.get("client dst"), [address, address, "nil", "1"]);
             assertEquals(shown.get("server dst"), [backend, backend, "nil", "1"]);
+            // The ends that connect have no name.
+            for (const end of ["client src", "server src", "parked src"]) {
+              assertEquals(shown.get(end), ["", "", "nil", "1"], end);
+            }
             assertEquals(shown.get("backend"), [backend, backend, "nil", "1"]);
           } else {
             assertEquals(shown.get("client dst"), [address, "::1", `${proxy.port}`, "10"]);
