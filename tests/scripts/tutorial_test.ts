@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { until } from "../servers/port.ts";
 import { query } from "../servers/sql.ts";
 import { Client, withClient } from "./script_proxy.ts";
 import { printed, scriptTest } from "./script_test_case.ts";
@@ -41,6 +42,13 @@ scriptTest("tutorial/tutorial-keepalive", "shares connections", async ({ proxy, 
   assertEquals(await two.value(`SELECT COUNT(*) FROM ${database}.t`), 1);
   await printed(proxy, "[keepalive] using a connection of backend 1");
   await printed(proxy, "[keepalive] the client leaves");
+  // Who leaves before the log-in is no reason for a record.
+  const departures = () => proxy.log.split("[keepalive] the client leaves").length;
+  const before = departures();
+  (await Deno.connect({ hostname: "127.0.0.1", port: proxy.port })).close();
+  await until(5_000, "the client to leave", () => Promise.resolve(departures() > before));
+  await one.rows("DO 1");
+  assert(!proxy.log.includes("(critical)"), proxy.log);
 });
 
 scriptTest("tutorial/tutorial-monitor", "prints statements and results", async ({ proxy, database }) => {

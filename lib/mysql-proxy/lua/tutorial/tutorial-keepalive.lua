@@ -21,9 +21,12 @@ local function debug_print(...)
   print("[keepalive] " .. string.format(...))
 end
 
---- How many connections of the client's user are idle. Before the log-in the user is not known: it is any one's then.
+-- Before the log-in the client's user is not known.
+local is_logged_in = false
+
+--- How many connections of the client's user are idle.
 local function idle_connections(backend)
-  return backend.pool.users[proxy.connection.client.username or ""].cur_idle_connections
+  return backend.pool.users[proxy.connection.client.username].cur_idle_connections
 end
 
 --- Connects to the backend with the fewest idle connections, or takes an idle one.
@@ -50,6 +53,7 @@ end
 --- Gives the connection to the pool as soon as its client has logged in.
 function read_auth_result(auth)
   if auth.packet:byte() ~= proxy.MYSQLD_PACKET_OK then return end
+  is_logged_in = true
   debug_print("'%s' has logged in", proxy.connection.client.username)
   proxy.connection.backend_ndx = 0
 end
@@ -111,7 +115,7 @@ end
 --- Lets the client that leaves close a connection, where there are too many.
 function disconnect_client()
   debug_print("the client leaves")
-  if proxy.connection.server then return end
+  if proxy.connection.server or not is_logged_in then return end
   for ndx = 1, #proxy.global.backends do
     if idle_connections(proxy.global.backends[ndx]) > max_idle_connections then
       proxy.connection.backend_ndx = ndx
