@@ -6,6 +6,8 @@ local commands = require("proxy.commands")
 local tokenizer = require("proxy.tokenizer")
 local parser = require("proxy.parser")
 local statement = require("proxy.statement")
+local settings = require("proxy.settings")
+local pooled_session = require("proxy.pooled-session")
 local auto_config = require("proxy.auto-config")
 local tests = require("proxy.test")
 
@@ -333,11 +335,35 @@ function TestProxyBase:testScope()
   assertEquals(pcall(function() return proxy.nothing end), false)
 end
 
+TestPooledSession = tests.BaseTest:new()
+
+function TestPooledSession:tearDown()
+  settings.forget()
+  proxy.pooled_session = nil
+end
+
+function TestPooledSession:testForgetsConnectionThatIsClosedWithItsClient()
+  local function queued()
+    settings.new():prepare(1, true)
+    local count = proxy.queries:len()
+    proxy.queries:reset()
+    return count
+  end
+  local session = pooled_session.define({ name = "test" })()
+  session.is_logged_in = true
+  -- Asked what the log-in has made of it, once.
+  assertEquals(queued(), 1)
+  assertEquals(queued(), 0)
+  session:leave(8)
+  assertEquals(queued(), 1)
+end
+
 function read_query(packet)
   if packet:byte() ~= proxy.COM_QUERY or packet:sub(2) ~= "RUN" then return end
   local scope = {}
   for _, name in ipairs({
     "TestCommands", "TestTokenizer", "TestParser", "TestStatement", "TestAutoConfig", "TestTest", "TestProxyBase",
+    "TestPooledSession",
   }) do
     scope[name] = getfenv(1)[name]
   end

@@ -12,7 +12,7 @@ Deno.test(
       await withClient(proxy, async (client) => {
         const [passed, ...failures] = await client.rows("RUN");
         assertEquals(failures, []);
-        assertEquals(passed, ["passed", "20"]);
+        assertEquals(passed, ["passed", "21"]);
       });
     });
   },

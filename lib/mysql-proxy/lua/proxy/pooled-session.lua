@@ -284,11 +284,16 @@ end
 --
 -- @param most how many idle connections a backend is to have of this user
 function Session:leave(most)
-  if not self.is_logged_in or proxy.connection.server then return end
+  if proxy.connection.server then
+    -- It is closed with the client.
+    if self.is_logged_in or self.is_shared then settings.forget() end
+    return
+  end
+  if not self.is_logged_in then return end
   for ndx = 1, #proxy.global.backends do
     local users = proxy.global.backends[ndx].pool.users
     if users[proxy.connection.client.username].cur_idle_connections > most then
-      pooled_session.attach(ndx)
+      if pooled_session.attach(ndx) then settings.forget() end
       return
     end
   end

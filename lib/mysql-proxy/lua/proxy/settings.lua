@@ -47,13 +47,13 @@ function settings.can_reset()
 end
 
 ---
--- A log-in has made the attached connection new.
+-- A log-in has made the attached connection new, or it is about to be closed.
 function settings.forget()
   servers[connection_key()] = nil
 end
 
 ---
--- The attached connection is about to be closed, or has been set up in ways that nobody recorded.
+-- The attached connection has been set up in ways that nobody recorded.
 function settings.mark_unknown()
   local entry = servers[connection_key()]
   if entry then entry.signature = nil end
