@@ -48,6 +48,8 @@ export class Connection implements Effects, SocketOwner {
   #connecting: AbortController | undefined;
   /** The writes that the event at hand has begun. */
   #writes: Promise<void> | undefined;
+  /** No more bytes of the client are to be taken before this. */
+  #held: Promise<void> | undefined;
   /** The tick in which bytes last came, from either side. */
   #heard: number;
 
@@ -138,7 +140,11 @@ export class Connection implements Effects, SocketOwner {
   }
 
   hold(until: Promise<void>): void {
-    this.#awaits(until);
+    // The event at hand may be the server's, which must go on to be heard: its words are what the client's wait for.
+    this.#held = until;
+    until.then(() => {
+      if (this.#held === until) this.#held = undefined;
+    });
   }
 
   send(to: Side, bytes: Uint8Array): void {
@@ -261,6 +267,7 @@ export class Connection implements Effects, SocketOwner {
         this.#writes = undefined;
         const bytes = this.origin.settled ? view : this.#ownBytes(view);
         if (bytes.length > 0) session.received("client", bytes, around.now);
+        if (this.#held !== undefined) this.#awaits(this.#held);
         return this.#writes;
       },
       busy: () => session.uploading,

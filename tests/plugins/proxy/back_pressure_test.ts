@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
-import { RawClient } from "../../interop/raw_client.ts";
+import { bytes, little, packet, RawClient } from "../../interop/raw_client.ts";
 import { until } from "../../servers/port.ts";
+import { shared, withLocal } from "./scripts_stage.ts";
 import { connect, ignore, startServer, value, withProxy } from "./stage.ts";
 
 const MB = 1 << 20;
@@ -96,6 +97,30 @@ Deno.test({
         return await value(other, "SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'root'") === 1;
       });
       await other.end();
+    });
+  },
+});
+
+Deno.test({
+  name: "proxy answers a client that sends more commands in advance than it keeps for a script",
+  ignore,
+  async fn() {
+    await withLocal("function read_query() end", [await shared()], async ({ proxy }) => {
+      using client = await RawClient.connect({ port: proxy.port, database: "mysql" });
+      const query = packet(0, bytes(3, "DO 1 -- ", "x".repeat(1000)));
+      // One command without a response, and 60 with one.
+      const batch = bytes(packet(0, bytes(25, little(1, 4))), ...Array<Uint8Array>(60).fill(query));
+      const batches = 40;
+      const writing = (async () => {
+        for (let n = 0; n < batches; n++) {
+          for (let at = 0; at < batch.length;) at += await client.connection.write(batch.subarray(at));
+        }
+      })();
+      // Who waits for ever is told so by a read that fails.
+      const late = setTimeout(() => client.connection.close(), 30_000);
+      for (let n = 0; n < batches * 60; n++) assertEquals((await client.response()).length, 1);
+      clearTimeout(late);
+      await writing;
     });
   },
 });
