@@ -49,6 +49,8 @@ const decoder = new TextDecoder();
 export class LuaValues {
   /** The C API, by its names. */
   readonly api: LuaApi;
+  /** Bytes that Lua may have in all; what a script has the host keep at a time should not be more either. */
+  readonly memoryLimit: number;
   readonly #heap: Heap;
   readonly #scratch: Pointer;
   /** Where C functions leave a length. */
@@ -57,6 +59,7 @@ export class LuaValues {
 
   constructor(wasm: LuaWasm) {
     this.api = wasm.api;
+    this.memoryLimit = wasm.memoryLimit;
     this.#heap = wasm.heap;
     this.#scratch = this.allocate(SCRATCH);
     this.#length = this.allocate(16);

@@ -18,20 +18,34 @@ export class QueueEntry implements QueuedQuery {
   readonly command: number;
   /** Where the queue's Lua object has the packet as a string. */
   readonly slot: number;
+  /** Bytes of all packets that have been copied for the queue, up to this one. */
+  readonly copied: number;
 
-  constructor(id: number, packet: Uint8Array, resultsetIsNeeded: boolean, appendedAt: number, slot: number) {
+  constructor(
+    id: number,
+    packet: Uint8Array,
+    resultsetIsNeeded: boolean,
+    appendedAt: number,
+    slot: number,
+    copied: number,
+  ) {
     this.id = id;
     this.packet = packet;
     this.resultsetIsNeeded = resultsetIsNeeded;
     this.appendedAt = appendedAt;
     this.command = packet[0] ?? 0;
     this.slot = slot;
+    this.copied = copied;
   }
 
   /** The same with another packet. */
   withPacket(packet: Uint8Array): QueueEntry {
-    return new QueueEntry(this.id, packet, this.resultsetIsNeeded, this.appendedAt, this.slot);
+    return new QueueEntry(this.id, packet, this.resultsetIsNeeded, this.appendedAt, this.slot, this.copied);
   }
+}
+
+function copiedBy(query: QueuedQuery | undefined): number {
+  return query instanceof QueueEntry ? query.copied : 0;
 }
 
 /** What the queue belongs to: a connection. */
@@ -60,11 +74,16 @@ export function queueFunctions(engine: LuaEngine, scripts: RunningScripts<QueueO
     const id = Math.trunc(api.lua_tonumberx(L, 2, 0));
     if (api.lua_isstring(L, 3) === 0) throw wrong(L, 2, "string");
     const pointer = api.lua_tolstring(L, 3, 0);
-    const packet = pointer === owner.packetPointer ? owner.packet : engine.bytes(L, 3);
+    const isOwn = pointer === owner.packetPointer;
+    // A string that is appended again and again takes Lua no memory. The entry made last is the first or the last one.
+    const copied = Math.max(copiedBy(owner.queries[0]), copiedBy(owner.queries.at(-1))) +
+      (isOwn ? 0 : Number(api.lua_rawlen(L, 3)));
+    if (copied > engine.memoryLimit) throw new Error("not enough memory for proxy.queries");
+    const packet = isOwn ? owner.packet : engine.bytes(L, 3);
     const slot = owner.takeSlot();
     api.lua_pushvalue(L, 3);
     api.lua_rawseti(L, 1, BigInt(slot));
-    return new QueueEntry(id, packet, resultsetIsNeeded(L), performance.now(), slot);
+    return new QueueEntry(id, packet, resultsetIsNeeded(L), performance.now(), slot, copied);
   }
 
   function resultsetIsNeeded(L: State): boolean {

@@ -30,6 +30,8 @@ const MESSAGE_LIMIT = 512;
  */
 const CHARSET = 33;
 const COLUMN_LENGTH = 32;
+/** Fields, rows or packets between two looks at the time, where a metamethod may make more and more of them. */
+const ELEMENTS_PER_POLL = 1000;
 /** The largest count. */
 const MOST = (1n << 64n) - 1n;
 
@@ -67,6 +69,9 @@ class Encoder {
   readonly #L: State;
   readonly #capabilities: bigint;
   readonly #warn: (text: string) => void;
+  #bytesSoFar = 0;
+  /** The fields of columns that are missing somewhere: told once, there may be thousands of columns. */
+  readonly #missing = new Set<string>();
 
   constructor(engine: LuaEngine, L: State, capabilities: bigint, warn: (text: string) => void) {
     this.#engine = engine;
@@ -95,6 +100,23 @@ class Encoder {
           `proxy.response.type must be MYSQLD_PACKET_OK, MYSQLD_PACKET_ERR or MYSQLD_PACKET_RAW, is ${number}`,
         );
     }
+  }
+
+  /** Adds a payload, unless there are too many. A string that is there several times takes Lua no memory, but the proxy. */
+  #add(payloads: Uint8Array[], payload: Uint8Array, isEndless: boolean): void {
+    this.#bytesSoFar += payload.length;
+    if (this.#bytesSoFar > this.#engine.memoryLimit) {
+      throw new ResponseError("not enough memory for proxy.response: it is larger than --lua-memory-limit");
+    }
+    if (payloads.push(payload) % ELEMENTS_PER_POLL === 0 && isEndless) this.#engine.checkTimeLimit(this.#L);
+  }
+
+  /** Whether the table at the top may have elements without end: those that a metamethod makes. */
+  #isEndless(): boolean {
+    const { api } = this.#engine;
+    if (api.luaL_getmetafield(this.#L, -1, this.#engine.cstring("__index")) === LuaType.NIL) return false;
+    this.#pop();
+    return true;
   }
 
   #pop(): void {
@@ -190,13 +212,14 @@ class Encoder {
       throw new ResponseError(`proxy.response.packets must be a table, is a ${typeName(type)}`);
     }
     const packets: Uint8Array[] = [];
+    const isEndless = this.#isEndless();
     for (let i = 1;; i++) {
       const element = api.lua_geti(L, -1, BigInt(i));
       if (element === LuaType.NIL) break;
       if (element !== LuaType.STRING && element !== LuaType.NUMBER) {
         throw new ResponseError(`proxy.response.packets[${i}] must be a string, is a ${typeName(element)}`);
       }
-      packets.push(this.#engine.bytes(L, -1));
+      this.#add(packets, this.#engine.bytes(L, -1), isEndless);
       this.#pop();
     }
     if (packets.length === 0) throw new ResponseError("proxy.response.packets is empty");
@@ -229,24 +252,31 @@ class Encoder {
   #definitions(): Uint8Array[] {
     const { api } = this.#engine;
     const definitions: Uint8Array[] = [];
+    const isEndless = this.#isEndless();
     for (let i = 1;; i++) {
       const element = api.lua_geti(this.#L, -1, BigInt(i));
       if (element === LuaType.NIL) break;
       if (element !== LuaType.TABLE) {
         throw new ResponseError(`proxy.response.resultset.fields[${i}] must be a table, is a ${typeName(element)}`);
       }
-      definitions.push(this.#definition(i));
+      this.#add(definitions, this.#definition(i), isEndless);
       this.#pop();
     }
     this.#pop();
     return definitions;
   }
 
+  #warnOfMissing(index: number, field: string, consequence: string): void {
+    if (this.#missing.has(field)) return;
+    this.#missing.add(field);
+    this.#warn(`proxy.response.resultset.fields[${index}].${field} isn't set${consequence}`);
+  }
+
   #definition(index: number): Uint8Array {
     const name = this.#text("name");
-    if (name === undefined) this.#warn(`proxy.response.resultset.fields[${index}].name isn't set`);
+    if (name === undefined) this.#warnOfMissing(index, "name", "");
     const type = this.#number("type", -1);
-    if (type < 0) this.#warn(`proxy.response.resultset.fields[${index}].type isn't set: it is sent as a string`);
+    if (type < 0) this.#warnOfMissing(index, "type", ": it is sent as a string");
     return encodeColumnDefinition({
       catalog: "def",
       schema: this.#text("db") ?? "",
@@ -266,6 +296,7 @@ class Encoder {
   #rows(columns: number, payloads: Uint8Array[]): void {
     const { api } = this.#engine;
     const L = this.#L;
+    const isEndless = this.#isEndless();
     for (let i = 1;; i++) {
       const element = api.lua_geti(L, -1, BigInt(i));
       if (element === LuaType.NIL) break;
@@ -280,7 +311,7 @@ class Encoder {
         writer.lenencBytes(value);
         this.#pop();
       }
-      payloads.push(writer.finish());
+      this.#add(payloads, writer.finish(), isEndless);
       this.#pop();
     }
     this.#pop();

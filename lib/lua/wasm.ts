@@ -91,11 +91,14 @@ function hex(bytes: Uint8Array): string {
 export class LuaWasm {
   readonly api: Runtime;
   readonly heap: Heap;
+  /** Bytes that the memory may have at most. */
+  readonly memoryLimit: number;
   readonly #starved: { yes: boolean };
 
-  private constructor(api: Runtime, heap: Heap, starved: { yes: boolean }) {
+  private constructor(api: Runtime, heap: Heap, memoryLimit: number, starved: { yes: boolean }) {
     this.api = api;
     this.heap = heap;
+    this.memoryLimit = memoryLimit;
     this.#starved = starved;
   }
 
@@ -170,7 +173,7 @@ export class LuaWasm {
     runtime.emscripten_stack_init();
     runtime.__wasm_call_ctors();
     omitPointZero(heap.bytes);
-    return new LuaWasm(runtime, heap, starved);
+    return new LuaWasm(runtime, heap, limit, starved);
   }
 
   /**

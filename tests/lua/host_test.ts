@@ -149,6 +149,26 @@ for (
   });
 }
 
+Deno.test("proxy.queries takes no more than the memory that scripts have", async () => {
+  using test = await TestHost.open(
+    `local megabyte = ("x"):rep(2 ^ 20)
+     function read_query(packet)
+       for i = 1, 40 do proxy.queries:append(i, packet) end
+       for i = 1, 20 do proxy.queries:append(i, megabyte) proxy.queries:prepend(i, megabyte) end
+       if packet:sub(2) == "fits" then return proxy.PROXY_SEND_QUERY end
+       while true do proxy.queries:append(1, megabyte) end
+     end`,
+    { memoryLimit: 64 * 2 ** 20 },
+  );
+  const script = test.connect();
+  for (let i = 0; i < 3; i++) {
+    assertEquals(await script.readQuery(comQuery("fits")), Verdict.SEND_QUERY, test.world.records.join());
+    assertEquals(script.queries.length, 80);
+  }
+  assertEquals(await script.readQuery(new Uint8Array(2 ** 20)), Verdict.NONE);
+  assertStringIncludes(test.world.records[0] ?? "", "not enough memory for proxy.queries");
+});
+
 Deno.test("proxy.response is empty before each read_query", async () => {
   using test = await TestHost.open(`
     function read_query()

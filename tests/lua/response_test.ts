@@ -132,3 +132,35 @@ for (
     assertStringIncludes(records.filter((record) => record.startsWith("critical")).join(), "(proxy.response)");
   });
 }
+
+Deno.test("response() does not grow beyond the memory and the time that scripts have", async () => {
+  const fields = "fields = { { name = 'a', type = 3 } }";
+  for (
+    const [response, expected] of [
+      ["{ type = 250, packets = setmetatable({}, { __index = type }) }", "the script ran longer than"],
+      ["{ type = 0, resultset = { fields = t, rows = {} } }", "the script ran longer than"],
+      [`{ type = 0, resultset = { ${fields}, rows = t } }`, "the script ran longer than"],
+      ["{ type = 250, packets = many }", "not enough memory for proxy.response"],
+      [`{ type = 0, resultset = { ${fields}, rows = rows } }`, "not enough memory for proxy.response"],
+    ] as const
+  ) {
+    // A table whose elements are its metatable, by a function that takes no steps of Lua's.
+    using test = await TestHost.open(
+      `local t = {}
+       t.__index = getmetatable
+       setmetatable(t, t)
+       local megabyte, many, rows = ("x"):rep(2 ^ 20), {}, {}
+       for i = 1, 100 do many[i], rows[i] = megabyte, { megabyte } end
+       function read_query() proxy.response = ${response} return 2 end`,
+      { memoryLimit: 64 * 2 ** 20, timeLimitMs: 100 },
+    );
+    const script = test.connect();
+    await script.readQuery(comQuery(""));
+    assertEquals(latin1(script.response()), FAILED, response);
+    const records = test.world.records.filter((text) => !text.includes("isn't set"));
+    assertStringIncludes(records.join("\n"), expected, response);
+    // Thousands of columns have one record.
+    assertEquals(test.world.records.length - records.length <= 2, true, test.world.records.join("\n"));
+    await script.disconnectClient();
+  }
+});

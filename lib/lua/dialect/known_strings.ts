@@ -8,6 +8,8 @@ import { type Pointer, REGISTRY } from "../lua_api.ts";
 
 /** More strings than programs have formats or patterns. */
 const MOST = 500;
+/** Longer ones are no program's, and are not kept: they come from clients. */
+const LONGEST = 1000n;
 
 /** Answers by the addresses of strings, which are kept from being collected meanwhile. */
 export class KnownStrings<Answer = boolean> {
@@ -32,6 +34,7 @@ export class KnownStrings<Answer = boolean> {
   #learn(L: State, i: number, at: Pointer): Answer {
     const { api } = this.#engine;
     const answer = this.#ask(L, i);
+    if (api.lua_rawlen(L, i) > LONGEST) return answer;
     if (this.#references.length >= MOST) {
       for (const reference of this.#references) api.luaL_unref(L, REGISTRY, reference);
       this.#references = [];

@@ -6,7 +6,7 @@
 import { ArgumentError, type LuaEngine, type LuaFunction, type State } from "../engine.ts";
 import { LuaType, MULTIPLE_RESULTS, REGISTRY, typeName } from "../lua_api.ts";
 import { KnownStrings } from "./known_strings.ts";
-import { effortOf, PatternTrial } from "./pattern_trial.ts";
+import { effortOf, isPlain, PatternTrial, tryPlainSearch } from "./pattern_trial.ts";
 import { latin1, pushLatin1, putAt, replace, type Replacement } from "./native_function.ts";
 
 const { FUNCTION, NIL, NUMBER, STRING, TABLE } = LuaType;
@@ -133,14 +133,33 @@ function stringFunctions(engine: LuaEngine, dialect: number): Record<string, Rep
   api.lua_getfield(engine.main, dialect, engine.cstring("can_be_empty"));
   api.lua_setfield(engine.main, REGISTRY, engine.cstring(CAN_BE_EMPTY));
   const tryOut = patternGuard(engine);
+  const tryPlain = searchGuard(engine);
+  // A thousand calls with long strings, between two looks at the time, take minutes.
+  const timed: Replacement = (L, native) => {
+    if (api.lua_rawlen(L, 1) > LONG) engine.checkTimeLimit(L);
+    return native(L);
+  };
   return {
     format(L, native) {
       return api.lua_type(L, 1) === STRING && unusual.is(L, 1) ? format(L) : native(L);
     },
     find(L, native) {
-      if (api.lua_toboolean(L, 4) === 0) tryOut(L, false);
+      if (!tryPlain(L)) tryOut(L, false);
       return native(L);
     },
+    // The library's goes round as often as it is told to, also if there is nothing to repeat.
+    rep(L, native) {
+      const isNothing = api.lua_type(L, 1) === STRING && api.lua_rawlen(L, 1) === 0n &&
+        (api.lua_type(L, 3) <= NIL || api.lua_rawlen(L, 3) === 0n);
+      if (isNothing && api.lua_type(L, 2) === NUMBER) {
+        api.lua_pushinteger(L, 0n);
+        putAt(engine, L, 2);
+      }
+      return native(L);
+    },
+    lower: timed,
+    upper: timed,
+    reverse: timed,
     match(L, native) {
       tryOut(L, false);
       return native(L);
@@ -161,6 +180,36 @@ function stringFunctions(engine: LuaEngine, dialect: number): Record<string, Rep
   };
 }
 
+/** A string of more bytes than this is long. */
+const LONG = 1 << 20;
+/** Searches for plain text that can take more comparisons than this are tried out before: about half a second. */
+const CHEAP_SEARCH = 2 ** 30;
+
+/**
+ * Makes a function that stops the script if the search for the plain text at 2 in the subject at 1 takes too long.
+ *
+ * @returns whether it is such a search.
+ */
+function searchGuard(engine: LuaEngine): (L: State) => boolean {
+  const { api } = engine;
+  return (L) => {
+    const plain = api.lua_toboolean(L, 4) !== 0;
+    if (!engine.isTimeLimited || api.lua_type(L, 1) !== STRING || api.lua_type(L, 2) !== STRING) return plain;
+    const length = Number(api.lua_rawlen(L, 1));
+    if (length > LONG) engine.checkTimeLimit(L);
+    if (length * Number(api.lua_rawlen(L, 2)) < CHEAP_SEARCH) return plain;
+    if (!plain && !isPlain(engine.view(L, 2))) return false;
+    tryPlainSearch(engine.view(L, 1), engine.view(L, 2), startOf(engine, L, length), () => engine.checkTimeLimit(L));
+    return true;
+  };
+}
+
+/** Where a search in a subject of that length begins, from 0: by the position at 3. */
+function startOf({ api }: LuaEngine, L: State, length: number): number {
+  const init = Math.trunc(api.lua_tonumberx(L, 3, 0)) || 1;
+  return init > 0 ? init - 1 : Math.max(0, length + init);
+}
+
 /** Matches that can take more steps than this, as a power of 2, are tried out before: about a tenth of a second. */
 const CHEAP = 24;
 
@@ -173,12 +222,11 @@ function patternGuard(engine: LuaEngine): (L: State, all: boolean) => void {
   const efforts = new KnownStrings(engine, (L, i) => effortOf(engine.view(L, i)));
   return (L, all) => {
     if (!engine.isTimeLimited || api.lua_type(L, 1) !== STRING || api.lua_type(L, 2) !== STRING) return;
-    const { repetitions, optional } = efforts.is(L, 2);
-    if (repetitions < 2 && optional < CHEAP / 2) return;
+    const { repetitions, optional, times } = efforts.is(L, 2);
+    if (repetitions < 2 && optional < CHEAP / 2 && times === 1) return;
     const length = Number(api.lua_rawlen(L, 1));
-    if (repetitions * Math.log2(length + 1) + Math.min(optional, length) < CHEAP) return;
-    const init = all ? 1 : Math.trunc(api.lua_tonumberx(L, 3, 0)) || 1;
-    const from = init > 0 ? init - 1 : Math.max(0, length + init);
+    if (repetitions * Math.log2(length + 1) + Math.min(optional, length) + Math.log2(times) < CHEAP) return;
+    const from = all ? 0 : startOf(engine, L, length);
     // Nothing is called in the instance meanwhile, unless it ends with that.
     new PatternTrial(engine.view(L, 1), engine.view(L, 2), () => engine.checkTimeLimit(L)).run(from, all);
   };
@@ -218,12 +266,20 @@ function percentAllower(engine: LuaEngine): (L: State) => number {
 
 function tableFunctions(engine: LuaEngine): Record<string, Replacement> {
   const { api } = engine;
+  // More elements no table can have: each takes 16 bytes. Only `__len` and made-up positions speak of more, and the library
+  // goes through them all.
+  const isTooMany = (count: number | bigint) => Number(count) > engine.memory.length / 16;
+  const refuseTooMany = (L: State) => {
+    if (api.lua_type(L, 1) === TABLE && isTooMany(api.luaL_len(L, 1))) throw new ArgumentError(1, "array too big");
+  };
   return {
     // A position beyond the end makes the table longer, one below 1 moves everything.
     insert(L, native) {
       if (api.lua_gettop(L) !== 3 || api.lua_type(L, 1) !== TABLE || api.lua_type(L, 2) !== NUMBER) return native(L);
       const position = Math.trunc(api.lua_tonumberx(L, 2, 0));
       const length = Number(api.lua_rawlen(L, 1));
+      refuseTooMany(L);
+      if (isTooMany(length - position)) throw new ArgumentError(2, "position out of bounds");
       if (position >= 1 && position <= length + 1 || !(Math.abs(position) < 2 ** 31)) return native(L);
       for (let i = length; i >= position; i--) {
         api.lua_geti(L, 1, BigInt(i));
@@ -237,10 +293,21 @@ function tableFunctions(engine: LuaEngine): Record<string, Replacement> {
     remove(L, native) {
       if (api.lua_type(L, 1) !== TABLE) return native(L);
       const length = Number(api.luaL_len(L, 1));
+      if (isTooMany(length)) throw new ArgumentError(1, "array too big");
       if (api.lua_type(L, 2) <= NIL) return length === 0 ? 0 : native(L);
       if (api.lua_type(L, 2) !== NUMBER) return native(L);
       const position = Math.trunc(api.lua_tonumberx(L, 2, 0));
       return position >= 1 && position <= length ? native(L) : 0;
+    },
+    sort(L, native) {
+      refuseTooMany(L);
+      return native(L);
+    },
+    move(L, native) {
+      if (isTooMany(api.lua_tonumberx(L, 3, 0) - api.lua_tonumberx(L, 2, 0))) {
+        throw new ArgumentError(3, "too many elements to move");
+      }
+      return native(L);
     },
   };
 }

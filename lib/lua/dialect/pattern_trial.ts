@@ -38,20 +38,61 @@ const C = {
 /** Nothing that can be matched: malformed, or too deep. The library says so itself. */
 class Hopeless extends Error {}
 
+/** Longer patterns than this count: so many comparisons may be one step. */
+const LONG = 64;
+
+/** How much a pattern can take. */
+export interface Effort {
+  readonly repetitions: number;
+  readonly optional: number;
+  /** How often it is longer than those that people write. */
+  readonly times: number;
+}
+
 /**
  * The number of repetitions without bound, one more if the match may begin anywhere, and that of optional characters: the
- * worst match takes about `length ** repetitions * 2 ** optional` steps.
+ * worst match takes about `times * length ** repetitions * 2 ** optional` steps.
  */
-export function effortOf(pattern: Uint8Array): { readonly repetitions: number; readonly optional: number } {
+export function effortOf(pattern: Uint8Array): Effort {
   let repetitions = pattern[0] === C.caret ? 0 : 1;
   let optional = 0;
   for (let at = 0; at < pattern.length; at++) {
     const char = pattern[at];
-    if (char === C.percent) at++;
-    else if (char === C.star || char === C.plus || char === C.minus) repetitions++;
+    if (char === C.percent) {
+      // "%b" looks for its end as far as the subject goes.
+      if (pattern[++at] === C.b) repetitions++;
+    } else if (char === C.star || char === C.plus || char === C.minus) repetitions++;
     else if (char === C.question) optional++;
   }
-  return { repetitions, optional };
+  return { repetitions, optional, times: Math.max(1, pattern.length / LONG) };
+}
+
+/**
+ * Goes through a search for plain text as the library does: it compares from the start wherever the first byte is found.
+ *
+ * @param poll as that of {@linkcode PatternTrial}.
+ */
+export function tryPlainSearch(subject: Uint8Array, text: Uint8Array, from: number, poll: () => void): void {
+  const last = subject.length - text.length;
+  let steps = 0;
+  for (
+    let at = subject.indexOf(text[0] ?? 0, from);
+    at >= 0 && at <= last;
+    at = subject.indexOf(text[0] ?? 0, at + 1)
+  ) {
+    let same = 1;
+    while (same < text.length && subject[at + same] === text[same]) same++;
+    if (same >= text.length) return;
+    steps += same;
+    if (steps < STEPS_PER_POLL) continue;
+    steps = 0;
+    poll();
+  }
+}
+
+/** Whether a pattern is plain text: none of the characters is special (`SPECIALS` of lstrlib.c). */
+export function isPlain(pattern: Uint8Array): boolean {
+  return !/[\^$*+?.([%-]/.test(new TextDecoder("latin1").decode(pattern));
 }
 
 /** One pattern on one subject. */
@@ -286,7 +327,8 @@ export class PatternTrial {
       has = false;
       p++;
     }
-    while (++p < last) {
+    for (let items = 1; ++p < last; items++) {
+      if (items % LONG === 0) this.#step();
       if (pattern[p] === C.percent) {
         if (isOfClass(char, pattern[++p]!)) return has;
       } else if (pattern[p + 1] === C.minus && p + 2 < last) {

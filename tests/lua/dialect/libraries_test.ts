@@ -13,6 +13,25 @@ Deno.test("functions of table take positions outside", async () => {
   });
 });
 
+Deno.test("functions that no time limit could stop do not go through what is not there", async () => {
+  const lua = await Lua51.open();
+  const long = "setmetatable({}, { __len = function() return 2 ^ 52 end })";
+  lua.expect({
+    "return #(''):rep(1e15), #(''):rep(1e15, ''), ('ab'):rep(2), (''):rep(3, 'x')": "0 0 abab xx",
+    [`table.insert(${long}, 1, 'x')`]: "error: t.lua:1: bad argument #1 to 'insert' (array too big)",
+    "table.insert({}, -2 ^ 30, 'x')": "error: t.lua:1: bad argument #2 to 'insert' (position out of bounds)",
+    [`table.remove(${long}, 1)`]: "error: t.lua:1: bad argument #1 to 'remove' (array too big)",
+    "table.sort(setmetatable({}, { __len = function() return 2 ^ 30 end }), rawequal)":
+      "error: t.lua:1: bad argument #1 to 'sort' (array too big)",
+    "table.move({}, 1, 2 ^ 52, 2)": "error: t.lua:1: bad argument #3 to 'move' (too many elements to move)",
+    "local t = { 3, 1, 2 } table.sort(t, function(a, b) return a > b end) return unpack(t)": "3 2 1",
+    "return unpack(table.move({ 1, 2 }, 1, 2, 2))": "1 1 2",
+    "table.sort(1)": "error: t.lua:1: bad argument #1 to 'sort' (table expected, got number)",
+    "return ('aB'):upper(), ('aB'):lower(), ('aB'):reverse()": "AB ab Ba",
+    "return string.upper({})": "error: t.lua:1: bad argument #1 to 'upper' (string expected, got table)",
+  });
+});
+
 Deno.test("table has the functions that Lua 5.1 has", async () => {
   const lua = await Lua51.open();
   lua.expect({

@@ -37,8 +37,9 @@ Deno.test("PatternTrial goes the way of Lua's matcher", async () => {
 });
 
 Deno.test("effortOf() counts what repeats", () => {
-  assertEquals(effortOf(bytes("^a*b+(.-)$")), { repetitions: 3, optional: 0 });
-  assertEquals(effortOf(bytes("%*%+a?b?")), { repetitions: 1, optional: 2 });
+  assertEquals(effortOf(bytes("^a*b+(.-)$")), { repetitions: 3, optional: 0, times: 1 });
+  assertEquals(effortOf(bytes("%*%+a?b?")), { repetitions: 1, optional: 2, times: 1 });
+  assertEquals(effortOf(bytes("%b()" + "x".repeat(124))), { repetitions: 2, optional: 0, times: 2 });
 });
 
 Deno.test("matches that take too long are stopped, and others do what they did", async () => {
@@ -53,6 +54,12 @@ Deno.test("matches that take too long are stopped, and others do what they did",
         "for _ in (('a'):rep(3000)):gmatch('a*a*a*b') do end",
         "return ('x' .. (' '):rep(1000000) .. 'y'):match('^%s*(.-)%s*$')",
         "while true do pcall(string.find, ('a'):rep(3000), 'a*a*a*b') end",
+        "return (('('):rep(1e6)):find('%b()')",
+        "return (('('):rep(1e6)):gsub('%b()', '')",
+        "return (('a'):rep(4e6)):find(('a'):rep(2e6) .. '(', 1, true)",
+        "return (('a'):rep(4e6)):find(('a'):rep(2e6) .. 'b')",
+        "return (('a'):rep(4e5)):match(('a'):rep(2e5) .. 'b')",
+        "return (('a'):rep(1e6)):find('[' .. ('b'):rep(1e6) .. ']')",
       ]
     ) {
       const error = assertThrows(() => engine.execute(code, "=t"), LuaKilled, undefined, code);
@@ -61,9 +68,11 @@ Deno.test("matches that take too long are stopped, and others do what they did",
     }
     const values = engine.execute(
       `local long = ('ab'):rep(100000)
-       return long:find('^[ab]*$'), select(2, long:gsub('a-b', 'c')), #long:match('^(.-)%s*$'), long:find('b.-a', -3)`,
+       local text = ('a'):rep(40000)
+       return long:find('^[ab]*$'), select(2, long:gsub('a-b', 'c')), #long:match('^(.-)%s*$'), long:find('b.-a', -3),
+         (text .. 'b' .. text):find('b' .. text, 1, true), (text .. 'b' .. text):find('b' .. text, -40000, true) or 'none'`,
       "=t",
     );
-    assertEquals(values.map(legible), [1, 100000, 200000, 199998, 199999]);
+    assertEquals(values.map(legible), [1, 100000, 200000, 199998, 40001, "none"]);
   });
 });
