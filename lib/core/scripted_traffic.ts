@@ -485,6 +485,7 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
       reader?.restart();
       this.#fileAsked = true;
     }
+    if (this.#renumbering === undefined) this.#clientNext = (this.#walker!.sequenceId + 1) & 0xff;
     life.on(ON.result);
     life.on(ON.wants_file);
     this.#phase = "file";
@@ -496,6 +497,7 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
     this.#host.life.on(ON.wants_file);
     this.#phase = "file";
     this.#walker = undefined;
+    this.#clientNext = (this.#clientNext + 1) & 0xff;
     this.#takeEarly();
   }
 

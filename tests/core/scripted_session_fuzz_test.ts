@@ -47,8 +47,13 @@ const QUEUED: readonly Uint8Array[] = [
   new Uint8Array(0),
 ];
 
-const ANSWERS: readonly Uint8Array[] = [greeting(), OK, encodePacket(ERR, 0), packet("fe61006162", 1)]
-  .map((bytes) => bytes.slice(4));
+const ANSWERS: readonly Uint8Array[] = [
+  greeting(),
+  OK,
+  encodePacket(ERR, 0),
+  packet("fe61006162", 1),
+  packet("fb2f746d702f78", 1),
+].map((bytes) => bytes.slice(4));
 
 Deno.test("Session with a script survives whatever client, server and script do", async () => {
   const step = fc.oneof(

@@ -518,6 +518,24 @@ Deno.test("Session waits for the end of a file that the server has refused half-
   }
 });
 
+Deno.test("Session numbers the ERR packet of a server that dies while a file is waited for", () => {
+  for (const asks of ["script", "server", "server of a kept result"]) {
+    const script = new FakeScript();
+    script.answer = [unhex("fb2f746d702f78")];
+    script.onQuery = (query) => {
+      if (asks === "script") return Verdict.SEND_RESULT;
+      script.append(1, query, asks !== "server");
+      return Verdict.SEND_QUERY;
+    };
+    const book = loggedIn(script);
+    book.say("client", QUERY);
+    if (asks !== "script") book.say("server", packet("fb2f746d702f78", 1));
+    book.take();
+    book.session.closed("server", book.now);
+    assertEquals(errorIn(book.take().find((effect) => "to" in effect && effect.to === "client")).sequenceId, 2, asks);
+  }
+});
+
 Deno.test("Session sends no file to a server that asks for one in a query that the client does not know of", () => {
   const script = new FakeScript();
   script.answer = [OK_PAYLOAD];
