@@ -50,6 +50,7 @@ export class Connection implements Effects, SocketOwner {
   #writes: Promise<void> | undefined;
   /** No more bytes of the client are to be taken before this. */
   #held: Promise<void> | undefined;
+  #letGoOn: () => void = () => {};
   /** The tick in which bytes last came, from either side. */
   #heard: number;
 
@@ -84,6 +85,7 @@ export class Connection implements Effects, SocketOwner {
   /** Closes both sockets without a word. */
   destroy(): void {
     this.#session.abandon();
+    this.#letGoOn();
     this.#client.destroy();
     this.drop();
   }
@@ -141,10 +143,13 @@ export class Connection implements Effects, SocketOwner {
 
   hold(until: Promise<void>): void {
     // The event at hand may be the server's, which must go on to be heard: its words are what the client's wait for.
-    this.#held = until;
-    until.then(() => {
-      if (this.#held === until) this.#held = undefined;
-    });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#held = promise;
+    this.#letGoOn = () => {
+      if (this.#held === promise) this.#held = undefined;
+      resolve();
+    };
+    until.then(this.#letGoOn);
   }
 
   send(to: Side, bytes: Uint8Array): void {
@@ -165,8 +170,11 @@ export class Connection implements Effects, SocketOwner {
   }
 
   close(side: Side): void {
-    if (side === "client") this.#client.end(true);
-    else this.#server?.stream.end(false);
+    if (side === "client") {
+      // Nobody keeps what it says any more, and its end is to be heard.
+      this.#letGoOn();
+      this.#client.end(true);
+    } else this.#server?.stream.end(false);
   }
 
   backendChanged(index: number, up: boolean, reason: string): void {

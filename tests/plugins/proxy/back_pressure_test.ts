@@ -1,7 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { bytes, little, packet, RawClient } from "../../interop/raw_client.ts";
 import { until } from "../../servers/port.ts";
-import { shared, withLocal } from "./scripts_stage.ts";
+import { query } from "../../servers/sql.ts";
+import { shared, withLocal, withProcess } from "./scripts_stage.ts";
 import { connect, ignore, startServer, value, withProxy } from "./stage.ts";
 
 const MB = 1 << 20;
@@ -122,5 +123,34 @@ Deno.test({
       clearTimeout(late);
       await writing;
     });
+  },
+});
+
+Deno.test({
+  name: "proxy lets go of a client that it has kept waiting when the server is gone",
+  ignore,
+  async fn() {
+    const server = await shared();
+    let log = "";
+    await withProcess("function read_query() end", [server], async ({ proxy }) => {
+      using client = await RawClient.connect({ port: proxy.port, database: "mysql" });
+      const sleep = "SELECT SLEEP(60) -- kept waiting";
+      await client.send(3, sleep);
+      const more = packet(0, bytes(3, "DO 1 -- ", "x".repeat(400_000)));
+      for (let at = 0; at < more.length;) at += await client.connection.write(more.subarray(at));
+      const running = `SELECT id FROM information_schema.processlist WHERE info = '${sleep}'`;
+      let id: unknown;
+      await until(5000, "the statement to run", async () => {
+        id = (await query(server, running))[0]?.[0];
+        return id !== undefined;
+      });
+      await query(server, `KILL ${id}`);
+      const buffer = new Uint8Array(1024);
+      while (await client.connection.read(buffer).catch(() => null) !== null);
+      client.connection.close();
+      await proxy.stop();
+      log = proxy.log;
+    });
+    assert(!log.includes("Cutting off"), log);
   },
 });
