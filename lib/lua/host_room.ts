@@ -56,6 +56,8 @@ export class HostRoom implements ScriptRoom {
   nowStarting: ScriptOwner | undefined;
   /** `next` as Lua has it: that of the dialect looks for metamethods, and costs twice as much. */
   readonly #next: bigint;
+  /** `debug.setmetatable` as Lua has it, with finalizers. */
+  readonly #setMetatable: bigint;
   #factory = 0n;
   #response: Uint8Array[] | undefined;
   #responseError: unknown;
@@ -64,6 +66,10 @@ export class HostRoom implements ScriptRoom {
     const { api } = engine;
     api.lua_getglobal(engine.main, engine.cstring("next"));
     this.#next = BigInt(api.luaL_ref(engine.main, REGISTRY));
+    api.lua_getglobal(engine.main, engine.cstring("debug"));
+    api.lua_getfield(engine.main, -1, engine.cstring("setmetatable"));
+    this.#setMetatable = BigInt(api.luaL_ref(engine.main, REGISTRY));
+    api.lua_settop(engine.main, -2);
     installDialect(engine);
     this.engine = engine;
     this.results = new ResultSets(engine);
@@ -172,6 +178,8 @@ export class HostRoom implements ScriptRoom {
     }
     api.lua_rawgeti(main, REGISTRY, this.#next);
     api.lua_setfield(main, -2, engine.cstring("next"));
+    api.lua_rawgeti(main, REGISTRY, this.#setMetatable);
+    api.lua_setfield(main, -2, engine.cstring("setmetatable"));
     api.lua_createtable(main, 0, 8);
     for (const part of PRELUDE) {
       const co = engine.begin();

@@ -37,7 +37,7 @@ function gcinfo()
   return floor(collectgarbage("count"))
 end
 
-local userdata, setmetatable = dialect.userdata, debug.setmetatable
+local userdata, debug = dialect.userdata, debug
 local proxies = G.setmetatable({}, { __mode = "k" })
 
 -- newproxy(false | true | proxy): a userdata without metatable, with a new one, or with that of another proxy.
@@ -52,7 +52,8 @@ function newproxy(like)
     metatable = type(like) == "userdata" and getmetatable(like) or nil
     if metatable == nil or not proxies[metatable] then bad_argument(1, "newproxy", "boolean or proxy expected") end
   end
-  return setmetatable(proxy, metatable)
+  -- Not the one of now: it has finalizers.
+  return debug.setmetatable(proxy, metatable)
 end
 
 -- Lua itself asks the registry which coroutines belong to hooks: to a script they are its main program.

@@ -4,7 +4,7 @@
  * @module
  */
 import type { LuaEngine, State } from "../engine.ts";
-import { LuaType } from "../lua_api.ts";
+import { LuaType, REGISTRY } from "../lua_api.ts";
 import { linuxErrorNumber } from "./error_numbers.ts";
 import { latin1, pushLatin1, putAt, replace, type Replacement } from "./native_function.ts";
 
@@ -14,6 +14,21 @@ const { NIL, NUMBER, STRING, TABLE } = LuaType;
 export function installLenientFiles(engine: LuaEngine): void {
   replace(engine, "os", osFunctions(engine));
   replace(engine, "io", ioFunctions(engine));
+  hideFinalizer(engine);
+}
+
+/**
+ * `getmetatable(file)` gives a table with the methods, to which scripts may add some, instead of the metatable itself: a
+ * finalizer that is put there runs for all files, and no time limit holds in it.
+ */
+function hideFinalizer(engine: LuaEngine): void {
+  const { api, main } = engine;
+  api.lua_getfield(main, REGISTRY, engine.cstring("FILE*"));
+  api.lua_createtable(main, 0, 1);
+  api.lua_getfield(main, -2, engine.cstring("__index"));
+  api.lua_setfield(main, -2, engine.cstring("__index"));
+  api.lua_setfield(main, -2, engine.cstring("__metatable"));
+  api.lua_settop(main, -2);
 }
 
 /** What `os.time` reads. */

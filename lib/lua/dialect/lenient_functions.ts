@@ -17,6 +17,7 @@ export function installLenientFunctions(engine: LuaEngine, dialect: number): voi
   replace(engine, "string", stringFunctions(engine, dialect));
   replace(engine, "table", tableFunctions(engine));
   replace(engine, "math", mathFunctions(engine));
+  replace(engine, "debug", { setmetatable: withoutFinalizer(engine) });
 }
 
 function basicFunctions(engine: LuaEngine, dialect: number): Record<string, Replacement> {
@@ -24,7 +25,6 @@ function basicFunctions(engine: LuaEngine, dialect: number): Record<string, Repl
   const host = engine.cstring("__host");
   const next = engine.cstring("__next");
   const index = engine.cstring("__index");
-  const finalizer = engine.cstring("__gc");
   api.lua_getfield(engine.main, dialect, engine.cstring("read_raw"));
   const readRaw = BigInt(api.luaL_ref(engine.main, REGISTRY));
   const has = (L: State, event: number) => {
@@ -54,34 +54,7 @@ function basicFunctions(engine: LuaEngine, dialect: number): Record<string, Repl
       api.lua_callk(L, 2, MULTIPLE_RESULTS, 0, 0);
       return api.lua_gettop(L);
     },
-    // In Lua 5.1 tables have no finalizers. One that never ends could not be stopped: no time limit holds in there.
-    setmetatable(L, native) {
-      if (api.lua_type(L, 2) !== TABLE) return native(L);
-      api.lua_settop(L, 2);
-      api.lua_pushstring(L, finalizer);
-      if (api.lua_rawget(L, 2) === NIL) {
-        api.lua_settop(L, 2);
-        return native(L);
-      }
-      const saved = BigInt(api.luaL_ref(L, REGISTRY));
-      api.lua_pushvalue(L, 2);
-      const metatable = BigInt(api.luaL_ref(L, REGISTRY));
-      const setFinalizer = (push: () => void) => {
-        api.lua_rawgeti(L, REGISTRY, metatable);
-        api.lua_pushstring(L, finalizer);
-        push();
-        api.lua_rawset(L, -3);
-        api.lua_settop(L, -2);
-      };
-      setFinalizer(() => api.lua_pushnil(L));
-      try {
-        return native(L);
-      } finally {
-        setFinalizer(() => api.lua_rawgeti(L, REGISTRY, saved));
-        api.luaL_unref(L, REGISTRY, Number(saved));
-        api.luaL_unref(L, REGISTRY, Number(metatable));
-      }
-    },
+    setmetatable: withoutFinalizer(engine),
     // With base 10, any number; with others, Lua 5.4 takes strings only.
     tonumber(L, native) {
       if (api.lua_type(L, 2) > NIL) {
@@ -95,6 +68,42 @@ function basicFunctions(engine: LuaEngine, dialect: number): Record<string, Repl
       if (api.lua_type(L, 1) === NUMBER) api.lua_tolstring(L, 1, 0);
       return native(L);
     },
+  };
+}
+
+/**
+ * `setmetatable` without finalizers. In Lua 5.1 tables have none, and one that never ends could not be stopped: no time limit
+ * holds in there.
+ */
+function withoutFinalizer(engine: LuaEngine): Replacement {
+  const { api } = engine;
+  const finalizer = engine.cstring("__gc");
+  return (L, native) => {
+    if (api.lua_type(L, 2) !== TABLE) return native(L);
+    api.lua_settop(L, 2);
+    api.lua_pushstring(L, finalizer);
+    if (api.lua_rawget(L, 2) === NIL) {
+      api.lua_settop(L, 2);
+      return native(L);
+    }
+    const saved = BigInt(api.luaL_ref(L, REGISTRY));
+    api.lua_pushvalue(L, 2);
+    const metatable = BigInt(api.luaL_ref(L, REGISTRY));
+    const setFinalizer = (push: () => void) => {
+      api.lua_rawgeti(L, REGISTRY, metatable);
+      api.lua_pushstring(L, finalizer);
+      push();
+      api.lua_rawset(L, -3);
+      api.lua_settop(L, -2);
+    };
+    setFinalizer(() => api.lua_pushnil(L));
+    try {
+      return native(L);
+    } finally {
+      setFinalizer(() => api.lua_rawgeti(L, REGISTRY, saved));
+      api.luaL_unref(L, REGISTRY, Number(saved));
+      api.luaL_unref(L, REGISTRY, Number(metatable));
+    }
   };
 }
 

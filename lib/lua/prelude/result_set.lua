@@ -1,8 +1,8 @@
 -- The injection object of read_query_result and its result sets. All of them look into a record: a string that holds the
 -- response and its numbers, so what a script keeps stays valid and is collected like anything else.
 local raw, objects = ...
--- The one of debug leaves metatables their finalizers.
-local setmetatable, error, type, tostring = debug.setmetatable, error, type, tostring
+-- Not the one for scripts: it leaves metatables their finalizers.
+local setmetatable, error, type, tostring = raw.setmetatable, error, type, tostring
 local rawget, rawset = rawget, rawset
 local record_number, part_number, record_set, record_sets, record_packet =
   raw.record_number, raw.part_number, raw.record_set, raw.record_sets, raw.record_packet

@@ -63,6 +63,20 @@ Deno.test("coroutine.running() is nil in a hook's own coroutine", async () => {
   });
 });
 
+Deno.test("nothing that scripts make has a finalizer, which no time limit could stop", async () => {
+  const lua = await Lua51.open();
+  lua.run("ran = false finalize = function() ran = true end");
+  lua.expect({
+    "debug.setmetatable({}, { __gc = finalize }) collectgarbage() return ran": "false",
+    "local p = newproxy(true) getmetatable(p).__gc = finalize newproxy(p) p = nil collectgarbage() return ran": "false",
+    "getmetatable(io.stdout).__gc = finalize io.open('/dev/null') collectgarbage() return ran": "false",
+    "getmetatable(io.stdout).__index.here = function() return 'added' end return io.stdout:here()": "added",
+    "local m = { __index = { x = 1 } } return debug.setmetatable({}, m).x, debug.getmetatable(debug.setmetatable({}, m)) == m":
+      "1 true",
+    "return io.type(io.stdout), tostring(io.open('/dev/null')):match('^file') ": "file file",
+  });
+});
+
 Deno.test("print() calls the global tostring()", async () => {
   const written: number[] = [];
   const lua = await Lua51.open({ stdout: (bytes) => void written.push(...bytes) });
