@@ -90,13 +90,14 @@ export class LoginDialogue {
   }
 
   /**
-   * Keeps a refusal until the client has sent its login packet, if that is what it is about to do: it does so in any case,
-   * and takes no answer whose number does not come after that.
+   * Keeps a refusal until the client has sent its login packet, or answered a question of its login, if that is what it is
+   * about to do: it does so in any case, and takes no answer whose number does not come after that.
    *
    * @returns whether it is kept.
    */
   defer(refusal: Refusal): boolean {
-    if (this.#life.state !== "READ_AUTH" && this.#life.state !== "SECURE_CLIENT") return false;
+    const { state } = this.#life;
+    if (state !== "READ_AUTH" && state !== "SECURE_CLIENT" && state !== "READ_AUTH_OLD_PASSWORD") return false;
     this.#pending ??= { kind: "refusal", refusal };
     return true;
   }
@@ -269,6 +270,10 @@ export class LoginDialogue {
     }
     if (this.#life.state === "SECURE_SERVER") throw new ProtocolError("out-of-order", "the client spoke out of turn");
     if (this.#life.state !== "READ_AUTH") {
+      if (this.#pending !== undefined) {
+        this.#sayPending(this.#pending);
+        return false;
+      }
       const step = this.login.exchange("client", packet);
       if (step.kind === "refuse") {
         this.#host.refuse(step.refusal);

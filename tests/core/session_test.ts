@@ -277,6 +277,26 @@ Deno.test("Session answers a command whose server has died with an ERR in sequen
   assertEquals(errorIn(effects[1]).sequenceId, 5);
 });
 
+Deno.test("Session tells of a server that dies while the client answers its login's question, behind the answer", () => {
+  const book = new Playbook();
+  book.session.open(book.now);
+  book.session.connected(book.now);
+  const question = packet("fe" + hex(new TextEncoder().encode("mysql_native_password\0" + "A".repeat(20) + "\0")), 2);
+  book.say("server", greeting()).say("client", login()).say("server", question);
+  book.take();
+  book.session.closed("server", book.now);
+  assertEquals(book.take(), [{ close: "server" }]);
+  book.say("client", packet(new Uint8Array(20).fill(7), 3));
+  const effects = book.take();
+  assertEquals(errorIn(effects[0]), {
+    sequenceId: 4,
+    errorNumber: 2013,
+    message: "(proxy) lost connection to backend 10.0.0.1:3306 during login",
+  });
+  assertEquals(effects.slice(1), [{ close: "client" }]);
+  assertEquals(book.backends.connectedClients(0), 0);
+});
+
 Deno.test("Session closes the client without a word when the server leaves after a refused change of user", () => {
   const refused = () => {
     const book = new Playbook().logIn();
