@@ -57,7 +57,7 @@ export class Pool {
    *
    * @param capabilities what the client has agreed on; a connection that was logged in on other terms would behave
    *   otherwise than the client expects.
-   * @param charset the client's, from its login.
+   * @param charset the client's, from its login or its change of user.
    * @param affinity see {@linkcode ServerLink.affinity}.
    */
   take(backend: number, user: string, capabilities: bigint, charset: number, affinity: string): Idle | undefined {

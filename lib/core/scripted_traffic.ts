@@ -43,8 +43,8 @@ export interface ScriptedSession {
   compressed(): boolean;
   /** A statement has made this the default database. */
   databaseChanged(name: string): void;
-  /** The client is somebody else now. */
-  userChanged(identity: Identity): void;
+  /** The client is somebody else now, and has asked for this collation. */
+  userChanged(identity: Identity, charset: number): void;
   /** The script wants both sides closed after this response. */
   closing(): boolean;
   /** Milliseconds, on the clock of the script's queue. */
@@ -556,7 +556,7 @@ export class ScriptedTraffic implements Traffic, PacketVisitor {
     this.#changeRefused = result.kind === "refused";
     this.responses++;
     if (result.kind === "changed") {
-      this.#session.userChanged(result.identity);
+      this.#session.userChanged(result.identity, result.charset);
       this.#session.databaseChanged(result.database);
     }
     this.#delivered = true;

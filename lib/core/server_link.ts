@@ -31,7 +31,7 @@ export interface LinkTerms {
   /** What client and server agreed on. */
   readonly capabilities: bigint;
   readonly format: ResponseFormat;
-  /** The low byte of the collation that the client has asked for. */
+  /** The collation that the client has asked for; of a login its low byte. */
   readonly charset: number;
   /** The plugin and nonce that a change of user begins with. */
   readonly plugin: string;

@@ -82,8 +82,8 @@ export class Session {
   #wish = 0;
   /** A server has let the client in, or the script: nobody else gets connections of the pool under the name it gave. */
   #admitted = false;
-  /** Who the client has become. */
-  #changed: Identity | undefined;
+  /** Who the client has become, and the collation that it has asked for then. */
+  #changed: { readonly identity: Identity; readonly charset: number } | undefined;
   /** Both sides are done with: a last hook that still waits gets no server any more. */
   #over = false;
 
@@ -118,7 +118,7 @@ export class Session {
 
   /** Who the client is, once it has said so: by its login, or by a change of user since. */
   get identity(): Identity | undefined {
-    return this.#changed ?? (this.#login.client === undefined ? undefined : this.#login.identity);
+    return this.#changed?.identity ?? (this.#login.client === undefined ? undefined : this.#login.identity);
   }
 
   /** The user's name, once the client has sent it. */
@@ -333,7 +333,7 @@ export class Session {
           ndx - 1,
           this.identity?.username ?? "",
           this.#login.capabilities,
-          this.#login.client?.charset ?? 0,
+          this.#changed?.charset ?? this.#login.client?.charset ?? 0,
           this.#affinity(ndx - 1),
           atRest,
         );
@@ -520,7 +520,7 @@ export class Session {
       keys: this.#policy.passwordKeys,
       compressed: () => this.#clientWire.compressed || this.#serverWire.compressed,
       databaseChanged: (name) => this.defaultDb = name,
-      userChanged: (identity) => this.#changed = identity,
+      userChanged: (identity, charset) => this.#changed = { identity, charset },
       closing: () => this.closeAfterResponse,
       clock: this.#scripting!.clock,
       report: (level, text) => this.#effects.report(level, text),

@@ -13,7 +13,7 @@ import type { TrafficHost } from "./traffic.ts";
 
 /** How a change has ended. */
 export type ChangeResult =
-  | { readonly kind: "changed"; readonly identity: Identity; readonly database: string }
+  | { readonly kind: "changed"; readonly identity: Identity; readonly database: string; readonly charset: number }
   | { readonly kind: "refused" };
 
 /** One change, from the command on. */
@@ -94,9 +94,10 @@ export class UserChange {
     const terms = link.terms!;
     const { proof, plugin, terms: { nonce } } = this.#exchange;
     const change = parseChangeUser(this.#command!, terms.capabilities);
-    const { username, authResponse, database, authPluginName } = change;
+    // Without one it is the server's default, as with 0 at a login.
+    const { username, authResponse, database, authPluginName, charset = 0 } = change;
     const identity = { username, authResponse, authPluginName, proof };
-    link.loggedIn({ ...terms, nonce, plugin }, identity, database, ok);
-    return { kind: "changed", identity, database };
+    link.loggedIn({ ...terms, charset, nonce, plugin }, identity, database, ok);
+    return { kind: "changed", identity, database, charset };
   }
 }

@@ -1119,6 +1119,22 @@ Deno.test("Session gives a pooled connection to clients of the same character se
 
 // --- all of it, split anywhere
 
+Deno.test("Session gives a connection whose user was changed to clients of the character set that it has since", () => {
+  for (const charset of [8, 309, undefined]) {
+    const pool = new Pool();
+    const book = loggedIn(new FakeScript(), undefined, pool);
+    const change = { username: "ada", authResponse: new Uint8Array(20), database: "", authPluginName: "x" };
+    const payload = encodeChangeUser({ ...change, ...(charset === undefined ? {} : { charset }) }, CAPABILITIES);
+    book.say("client", encodePacket(payload, 0)).say("server", packet("00000002000000", 1));
+    book.session.backendNdx = 0;
+    assertEquals(pool.take(0, "ada", CAPABILITIES, 255, ""), undefined);
+    book.take();
+    // The client itself has it, too.
+    book.session.backendNdx = 1;
+    assertEquals(book.take(), [{ adopt: true }]);
+  }
+});
+
 Deno.test("Session with a script does the same however the bytes are split", () => {
   const play = (size: number) => {
     const script = new FakeScript();
