@@ -20,6 +20,8 @@ export interface ScriptCaller {
   hold(until: Promise<void>): void;
   /** Everything has been made up for. */
   caughtUp(): void;
+  /** A fault of the proxy's own, after a wait, when nobody else would hear of it. */
+  failed(error: unknown): void;
 }
 
 /** So many bytes of the client are kept before it is not read any more. */
@@ -47,8 +49,12 @@ export class ScriptCalls {
     this.waiting = true;
     const settled = (verdict: Verdict) => {
       this.waiting = false;
-      then(verdict);
-      this.#catchUp();
+      try {
+        then(verdict);
+        this.#catchUp();
+      } catch (error) {
+        this.#caller.failed(error);
+      }
     };
     decision.then(settled, () => settled(Verdict.NONE));
   }

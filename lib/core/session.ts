@@ -106,6 +106,11 @@ export class Session {
         caughtUp: () => {
           if (this.#stopping && this.idle) this.#stopIdle();
         },
+        failed: (error) => {
+          const text = error instanceof Error ? error.stack ?? error.message : String(error);
+          effects.report("critical", `A connection failed: ${text}`);
+          this.#end();
+        },
       });
     }
     this.#dialogue = new LoginDialogue(this.#login, this.#life, effects, this.#loginHost(), this.#calls);

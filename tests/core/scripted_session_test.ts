@@ -397,6 +397,20 @@ Deno.test("Session keeps a result while the hook that looks at it waits", async 
   assertEquals(book.take(), [sent("client", RESULT)]);
 });
 
+Deno.test("Session ends where it fails itself after a hook has waited", async () => {
+  const script = new FakeScript();
+  const hook = waiting();
+  script.onQuery = () => hook.decision;
+  script.response = () => {
+    throw new TypeError("unforeseen");
+  };
+  const book = loggedIn(script);
+  book.say("client", QUERY);
+  await hook.decide(Verdict.SEND_RESULT);
+  assertEquals(book.take(), [{ close: "client" }, { close: "server" }]);
+  assertStringIncludes(book.reports.join(), "unforeseen");
+});
+
 Deno.test("Session stops reading a client that says too much while it has to wait", () => {
   const script = new FakeScript();
   script.onQuery = () => waiting().decision;
