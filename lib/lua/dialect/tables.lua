@@ -1,13 +1,8 @@
 -- The functions of `table` that Lua 5.4 has no more.
 local dialect = ...
 
-local table, error, next, pairs, rawlen, type = table, error, next, pairs, rawlen, type
+local table, error, next, pairs, type = table, error, next, pairs, type
 local is_hosts, expect, expect_table = dialect.is_hosts, dialect.expect, dialect.expect_table
-
-local function length(t)
-  if type(t) ~= "table" or is_hosts(t) then return #t end
-  return rawlen(t)
-end
 
 local function each(t)
   if is_hosts(t) then return pairs(t) end
@@ -16,7 +11,7 @@ end
 
 function table.getn(t)
   expect_table(t, 1, "getn")
-  return length(t)
+  return #t
 end
 
 function table.setn(t)
@@ -45,7 +40,7 @@ end
 function table.foreachi(t, f)
   expect_table(t, 1, "foreachi")
   expect(f, 2, "foreachi", "function")
-  for i = 1, length(t) do
+  for i = 1, #t do
     local result = f(i, t[i])
     if result ~= nil then return result end
   end

@@ -32,10 +32,16 @@ Deno.test("functions that no time limit could stop do not go through what is not
   });
 });
 
+/** A list like the columns of a result or the tokens of a statement. */
+const LIST =
+  "local list = setmetatable({ 0 }, { __len = function() return 3 end, __index = function(_, i) return i * 10 end })";
+
 Deno.test("table has the functions that Lua 5.1 has", async () => {
   const lua = await Lua51.open();
   lua.expect({
     "return table.getn({1, 2}), table.maxn({1, [10] = 1})": "2 10",
+    [`${LIST} return #list, table.getn(list), table.foreachi(list, function(i, v) if i == 3 then return v end end)`]:
+      "3 3 30",
     "return table.foreach({a = 1}, function(k, v) return k .. v end)": "a1",
     "return table.foreachi({5, 6}, function(i, v) if i == 2 then return v end end)": "6",
     "table.setn({}, 1)": "error: t.lua:1: 'setn' is obsolete",
