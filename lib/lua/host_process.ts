@@ -33,7 +33,10 @@ export function installProcess(engine: LuaCalls, allowRun: boolean): void {
   const coroutine = engine.begin();
   engine.load(coroutine.L, Deno.readTextFileSync(POPEN), "=io.popen");
   engine.pushFunction(coroutine.L, "popen", (L) => {
-    return start(engine, L, ["-c", 'exec sh -c "$1" >"$2"', "sh", engine.argText(L, 1), engine.argText(L, 2)]);
+    const path = engine.argText(L, 2);
+    const args = ["-c", 'exec sh -c "$1" >"$2"', "sh", engine.argText(L, 1), path];
+    // Lua removes the file, unless it is given up before.
+    return start(engine, L, args, undefined, () => Deno.removeSync(path));
   });
   engine.pushFunction(coroutine.L, "popen", runOnClose(engine));
   engine.pushFunction(coroutine.L, "popen", (L) => {
@@ -108,19 +111,22 @@ function runOnClose(engine: LuaCalls): LuaFunction {
   };
 }
 
-/** Runs the shell and returns its status to Lua, or what `finish` makes of it. */
+/** Runs the shell and returns its status to Lua, or what `finish` makes of it; `abandoned` if the script is given up meanwhile. */
 function start(
   engine: LuaCalls,
   L: State,
   args: string[],
   finish: (status: number) => LuaValue = (status) => status,
+  abandoned: () => void = () => {},
 ): number {
   // What the script has written so far comes before what the program writes.
   engine.flush();
   const options = { args, stdin: "inherit", stdout: "inherit", stderr: "inherit" } as const;
   if (engine.canWait(L)) {
     return engine.wait(L, async (signal) => {
-      return [finish(statusOf(await new Deno.Command("sh", { ...options, signal }).spawn().status))];
+      const status = statusOf(await new Deno.Command("sh", { ...options, signal }).spawn().status);
+      if (signal.aborted) abandoned();
+      return [finish(status)];
     });
   }
   const status = statusOf(new Deno.Command("sh", options).outputSync());

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { LuaCancelled, LuaError } from "../../lib/lua/engine.ts";
+import { until } from "../servers/port.ts";
 import { call, withEngine } from "./open_engine.ts";
 
 Deno.test("programs are started only if that is allowed", async () => {
@@ -81,6 +82,27 @@ Deno.test("a program ends when its script is given up", async () => {
     engine.cancel(coroutine);
     await assertRejects(async () => await result, LuaCancelled);
   });
+});
+
+Deno.test("io.popen() leaves no file behind when its script is given up", async () => {
+  const folder = Deno.makeTempDirSync();
+  const before = Deno.env.get("TMPDIR");
+  Deno.env.set("TMPDIR", folder);
+  try {
+    await withEngine({ allowRun: true }, async (engine) => {
+      const coroutine = engine.begin();
+      engine.load(coroutine.L, "io.popen('exec sleep 1000')", "=t");
+      const result = engine.run(coroutine, 0, () => {});
+      assertEquals([...Deno.readDirSync(folder)].length, 1);
+      engine.cancel(coroutine);
+      await assertRejects(async () => await result, LuaCancelled);
+      await until(5000, "the file to be gone", () => [...Deno.readDirSync(folder)].length === 0);
+    });
+  } finally {
+    if (before === undefined) Deno.env.delete("TMPDIR");
+    else Deno.env.set("TMPDIR", before);
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 Deno.test("os.exit() is an error, os.getenv() reads the environment", async () => {
