@@ -36,7 +36,9 @@ export class HookErrors {
 
   /** A hook has failed. */
   failed(hook: string, error: unknown): void {
-    const whole = error instanceof Error ? error.message : String(error);
+    const raised = error instanceof Error ? error.message : String(error);
+    // A hook that blames its caller, with error(message, 2), means the host: to a script that has no position.
+    const whole = raised.replace(/^\(proxy\.\w+\):\d+: /, "");
     const message = whole.length > LONGEST ? `${whole.slice(0, LONGEST)}...` : whole;
     const traceback = error instanceof LuaError
       ? classicTraceback(error.traceback.replace(/(?:\n\t\(proxy\.\w+\):.*)+$/, ""))

@@ -13,6 +13,13 @@ Deno.test("failed() logs an error with the traceback of the script, in the words
   ]);
 });
 
+Deno.test("failed() shows no position for a hook that blames its caller", () => {
+  const records: string[] = [];
+  const errors = new HookErrors((_level, text) => void records.push(text));
+  errors.failed("read_query", new LuaError("script", "(proxy.hooks):114: broken", ""));
+  assertEquals(records, ["(read_query) broken"]);
+});
+
 Deno.test("report() counts what comes again, and tells at powers of ten and after a pause", () => {
   const records: string[] = [];
   let now = 0;
