@@ -33,6 +33,12 @@ export function httpFunction(engine: LuaEngine): LuaFunction {
   return (L) => {
     const url = engine.argText(L, 1);
     const request = engine.isGiven(L, 2) ? readRequest(engine, L) : {};
+    // fetch() reads files as well, and takes a path for one beside this program's own.
+    if (!/^https?:\/\//i.test(url)) {
+      engine.push(L, undefined);
+      engine.push(L, `"${url}" is no URL of a web server`);
+      return 2;
+    }
     const milliseconds = request.timeout === undefined ? TIMEOUT : request.timeout * 1000;
     return engine.wait(L, async (signal) => {
       try {

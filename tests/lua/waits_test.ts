@@ -73,7 +73,15 @@ Deno.test("http() returns nil and a message when there is no answer", async () =
         undefined,
         `no response from "${url}" within 0.05 seconds`,
       ]);
-      const [nothing, message] = await call(engine, "return http('no url')");
+      for (
+        const other of ["no url", "", "/etc/hostname", "file:///etc/hostname", "data:text/plain,x", "blob:http://x/y"]
+      ) {
+        assertEquals(await call(engine, `return http('${other}')`), [
+          undefined,
+          `"${other}" is no URL of a web server`,
+        ]);
+      }
+      const [nothing, message] = await call(engine, "return http('http://')");
       assertEquals([nothing, typeof message], [undefined, "string"]);
       await assertRejects(() => call(engine, `http("${url}", 1)`), LuaError, "table expected");
     });
