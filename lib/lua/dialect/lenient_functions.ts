@@ -190,7 +190,7 @@ function stringFunctions(engine: LuaEngine, dialect: number): Record<string, Rep
 }
 
 /** A string of more bytes than this is long. */
-const LONG = 1 << 20;
+const LONG = 1 << 16;
 /** Searches for plain text that can take more comparisons than this are tried out before: about half a second. */
 const CHEAP_SEARCH = 2 ** 30;
 
@@ -205,7 +205,7 @@ function searchGuard(engine: LuaEngine): (L: State) => boolean {
     const plain = api.lua_toboolean(L, 4) !== 0;
     if (!engine.isTimeLimited || api.lua_type(L, 1) !== STRING || api.lua_type(L, 2) !== STRING) return plain;
     const length = Number(api.lua_rawlen(L, 1));
-    if (length > LONG) engine.checkTimeLimit(L);
+    if (plain && length > LONG) engine.checkTimeLimit(L);
     if (length * Number(api.lua_rawlen(L, 2)) < CHEAP_SEARCH) return plain;
     if (!plain && !isPlain(engine.view(L, 2))) return false;
     tryPlainSearch(engine.view(L, 1), engine.view(L, 2), startOf(engine, L, length), () => engine.checkTimeLimit(L));
@@ -231,9 +231,10 @@ function patternGuard(engine: LuaEngine): (L: State, all: boolean) => void {
   const efforts = new KnownStrings(engine, (L, i) => effortOf(engine.view(L, i)));
   return (L, all) => {
     if (!engine.isTimeLimited || api.lua_type(L, 1) !== STRING || api.lua_type(L, 2) !== STRING) return;
+    const length = Number(api.lua_rawlen(L, 1));
+    if (length > LONG) engine.checkTimeLimit(L);
     const { repetitions, optional, times } = efforts.is(L, 2);
     if (repetitions < 2 && optional < CHEAP / 2 && times === 1) return;
-    const length = Number(api.lua_rawlen(L, 1));
     if (repetitions * Math.log2(length + 1) + Math.min(optional, length) + Math.log2(times) < CHEAP) return;
     const from = all ? 0 : startOf(engine, L, length);
     // Nothing is called in the instance meanwhile, unless it ends with that.
