@@ -84,10 +84,7 @@ interface HeldResponse {
 }
 
 /** What a client says about its connection to the proxy. */
-interface ClientTerms {
-  readonly capabilities: bigint;
-  readonly zstdLevel: number;
-}
+type ClientTerms = Pick<HandshakeResponse41, "capabilities" | "zstdLevel">;
 
 /** One login. Packets go in and out with their headers. */
 export class Login extends PacketExchange {
@@ -104,7 +101,7 @@ export class Login extends PacketExchange {
   #useTls = false;
   #clientCapabilities = 0n;
   /** What the client's own login packet says, where a script may replace it. */
-  #own: ClientTerms | undefined;
+  #own: HandshakeResponse41 | undefined;
   #authentication: Authentication | undefined;
   /** The connection of the pool that the client is to get. */
   #reused: ServerLink | undefined;
@@ -216,7 +213,7 @@ export class Login extends PacketExchange {
     if (response.kind !== "response41") return;
     this.client = response;
     this.#clientCapabilities = response.capabilities & ~this.#hidden;
-    this.#own = { capabilities: response.capabilities & ~this.#hidden, zstdLevel: response.zstdLevel ?? ZSTD_LEVEL };
+    this.#own = { ...response, capabilities: response.capabilities & ~this.#hidden };
   }
 
   /**
@@ -262,7 +259,7 @@ export class Login extends PacketExchange {
         const { authPluginName, authResponse, zstdLevel = ZSTD_LEVEL } = response;
         const capabilities = response.capabilities & ~this.#hidden;
         // A script may have put another packet in place of the client's.
-        const own = this.#own ?? { capabilities, zstdLevel };
+        const own: ClientTerms = this.#own ?? { capabilities, zstdLevel };
         const refusal = this.#whyNot(own);
         if (refusal !== undefined) return { kind: "refuse", refusal };
         this.client = response;
@@ -355,7 +352,7 @@ export class Login extends PacketExchange {
   }
 
   /** Why a client is not served, whatever the server says. */
-  #whyNotServe({ capabilities, zstdLevel }: ClientTerms): Refusal | undefined {
+  #whyNotServe({ capabilities, zstdLevel = ZSTD_LEVEL }: ClientTerms): Refusal | undefined {
     const { clientTls } = this.#policy;
     if (clientTls === "required" && this.#client === "plain") {
       return insecure("connections without TLS are not served, connect with it (--ssl-mode=REQUIRED, --ssl)");
@@ -448,10 +445,18 @@ export class Login extends PacketExchange {
     return { transport: this.#server, capabilities, format: this.format, charset, plugin, nonce };
   }
 
-  /** Who has logged in. */
+  /** Who has logged in, as far as the server knows. */
   get identity(): Identity {
     const { username = "", authResponse = new Uint8Array(0), authPluginName } = this.client ?? {};
     return { username, authResponse, authPluginName, proof: this.#authentication?.proof };
+  }
+
+  /** Who the client says that it is: a script may log it in as somebody else. */
+  get claim(): Identity | undefined {
+    const said = this.#own ?? this.client;
+    if (said === undefined) return undefined;
+    const { username, authResponse, authPluginName } = said;
+    return { username, authResponse, authPluginName, proof: undefined };
   }
 
   /** What both sides have agreed on. */
@@ -475,7 +480,7 @@ export class Login extends PacketExchange {
 }
 
 /** A client that can do both and is offered both gets zlib, as from MySQL's server. */
-function clientCompression({ capabilities, zstdLevel: level }: ClientTerms): Compression | undefined {
+function clientCompression({ capabilities, zstdLevel: level = ZSTD_LEVEL }: ClientTerms): Compression | undefined {
   if (hasCapability(capabilities, COMPRESSION.zlib)) return { algorithm: "zlib" };
   return hasCapability(capabilities, COMPRESSION.zstd) ? { algorithm: "zstd", level } : undefined;
 }

@@ -126,6 +126,11 @@ export class Session {
     return this.#changed?.identity ?? (this.#login.client === undefined ? undefined : this.#login.identity);
   }
 
+  /** Who the client has said that it is, last; a script may have logged it in as somebody else. */
+  get claim(): Identity | undefined {
+    return this.#changed?.identity ?? this.#login.claim;
+  }
+
   /** The user's name, once the client has sent it. */
   get username(): string | undefined {
     return this.identity?.username;

@@ -70,16 +70,16 @@ class ClientView implements SocketView {
   }
 
   get username(): string | undefined {
-    return this.#session.identity?.username;
+    return this.#session.claim?.username;
   }
 
   get scrambled_password(): Uint8Array | undefined {
-    return this.#session.identity?.authResponse;
+    return this.#session.claim?.authResponse;
   }
 
   get auth_plugin_name(): string | undefined {
-    const { identity, login } = this.#session;
-    return identity?.authPluginName ?? login.handshake?.authPluginName ?? (login.handshake && "");
+    const { claim, login } = this.#session;
+    return claim?.authPluginName ?? login.handshake?.authPluginName ?? (login.handshake && "");
   }
 
   get mysqld_version(): number | undefined {

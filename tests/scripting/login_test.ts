@@ -175,7 +175,7 @@ probe(
     await withClient(proxy, async (client) => {
       assertEquals(await client.rows("SELECT CURRENT_USER(), DATABASE()"), [[`${NATIVE?.user}@%`, database]]);
       await client.rows("who").catch(() => {});
-      assertEquals(await notes(client), [`${NATIVE?.user} ${NATIVE?.user} ${database} ${database}`]);
+      assertEquals(await notes(client), [`mapped ${NATIVE?.user} ${database} ${database}`]);
     }, { user: "mapped", password: "whatever", database });
   },
   { servers: ["mariadb"] },
