@@ -46,7 +46,7 @@ export class ConnectionScript implements Script, ScriptOwner {
   packet = NOTHING;
   readonly #room: ScriptRoom;
   readonly #environment: ScriptEnvironment;
-  #slot = 1;
+  #slot = -1;
   #started = false;
   /** The hooks of queries have been there: the prelude looks for them, too, so that need not be asked each time. */
   #queryHooked = false;
@@ -127,7 +127,7 @@ export class ConnectionScript implements Script, ScriptOwner {
   #readQuery(packet: Uint8Array): Decision {
     const { hooks } = this.#room;
     this.queries.length = 0;
-    this.#slot = 1;
+    this.#slot = -1;
     this.#ownResponse = undefined;
     this.#queryHooked ||= this.#environment.has(hooks.read_query);
     if (!this.#queryHooked) return Verdict.NONE;
@@ -210,7 +210,9 @@ export class ConnectionScript implements Script, ScriptOwner {
 
   #resultVerdict(number: number, query: QueuedQuery): Verdict {
     this.#room.tidy();
-    const verdict = this.#verdict("read_query_result", number);
+    const verdict = number === Verdict.SEND_QUERY && this.queries.length > 0
+      ? this.#retried()
+      : this.#verdict("read_query_result", number);
     if (verdict !== Verdict.NONE && !query.resultsetIsNeeded) {
       this.#room.errors.report(
         "critical",
@@ -220,6 +222,15 @@ export class ConnectionScript implements Script, ScriptOwner {
       return Verdict.NONE;
     }
     return verdict;
+  }
+
+  /** As in the original, where any other number drops the result: who sends more queries wants the answer of those. */
+  #retried(): Verdict {
+    this.#room.errors.report(
+      "message",
+      "(read_query_result) return proxy.PROXY_SEND_QUERY is taken for PROXY_IGNORE_RESULT, as queries follow",
+    );
+    return Verdict.IGNORE_RESULT;
   }
 
   disconnectClient(): void | Promise<void> {
@@ -261,7 +272,7 @@ export class ConnectionScript implements Script, ScriptOwner {
   }
 
   takeSlot(): number {
-    return ++this.#slot;
+    return --this.#slot;
   }
 
   starting(L: State): void {

@@ -16,7 +16,7 @@ export class QueueEntry implements QueuedQuery {
   readonly appendedAt: number;
   /** The command byte. */
   readonly command: number;
-  /** Where the queue's Lua object has the packet as a string. */
+  /** Where the queue's Lua object has the packet as a string: a field from -2 downwards. */
   readonly slot: number;
   /** Bytes of all packets that have been copied for the queue, up to this one. */
   readonly copied: number;

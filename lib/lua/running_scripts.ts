@@ -47,11 +47,11 @@ export class RunningScripts<T> {
     return script;
   }
 
-  /** The connection whose number is field 1 of the first argument. @throws {Error} if there is none, or none any more. */
+  /** The connection whose number is field -1 of the first argument. @throws {Error} if there is none, or none any more. */
   ownerOf(L: State): T {
     const { api } = this.#engine;
     if (api.lua_type(L, 1) !== LuaType.TABLE) this.#engine.argTable(L, 1);
-    api.lua_rawgeti(L, 1, 1n);
+    api.lua_rawgeti(L, 1, -1n);
     const owner = this.get(api.lua_tonumberx(L, -1, 0));
     api.lua_settop(L, -2);
     if (owner === undefined) throw new Error("the connection is closed");

@@ -149,6 +149,22 @@ for (
   });
 }
 
+Deno.test("proxy.queries is no array, and refuses to be used as one", async () => {
+  using test = await TestHost.open(`
+    function read_query(packet)
+      for _, key in ipairs({ 1, 2, "x" }) do
+        local ok, message = pcall(function() proxy.queries[key] = packet end)
+        if ok then error("written: " .. key) end
+      end
+      pcall(function() proxy.queries[1] = nil end)
+      proxy.queries:append(1, packet)
+      return proxy.PROXY_SEND_QUERY
+    end`);
+  const script = test.connect();
+  assertEquals(await script.readQuery(comQuery("SELECT 1")), Verdict.SEND_QUERY, test.world.records.join("\n"));
+  assertEquals(script.queries.length, 1);
+});
+
 Deno.test("proxy.queries takes no more than the memory that scripts have", async () => {
   using test = await TestHost.open(
     `local megabyte = ("x"):rep(2 ^ 20)
@@ -253,6 +269,14 @@ Deno.test("proxy.global.backends is live", async () => {
   for (
     const [expression, value] of [
       ["#proxy.global.backends", "2"],
+      [
+        "(function() local s = '' for i, b in ipairs(proxy.global.backends) do s = s .. i .. b.type end return s end)()",
+        "1122",
+      ],
+      [
+        "(function() local s = '' for i, b in pairs(proxy.global.backends) do s = s .. i .. b.type end return s end)()",
+        "1122",
+      ],
       ["proxy.global.backends[3], proxy.global.backends[0]", ""],
       ["proxy.global.backends[1].dst.name, proxy.global.backends[2].type", "127.0.0.1:3306 2"],
       ["proxy.global.backends[1].pool.users.joe.cur_idle_connections", "3"],
@@ -396,6 +420,26 @@ Deno.test("readQueryResult() takes a verdict only if the result was needed", asy
     assertEquals(await script.readQueryResult(resultOf(query, [Uint8Array.of(0, 0, 0, 2, 0, 0, 0)])), verdict);
   }
   assertStringIncludes(test.world.records[0] ?? "", "resultset_is_needed");
+});
+
+Deno.test("readQueryResult() drops a result for PROXY_SEND_QUERY if queries follow", async () => {
+  using test = await TestHost.open(`
+    function read_query(packet)
+      proxy.queries:append(1, packet, { resultset_is_needed = true })
+      return 1
+    end
+    function read_query_result(inj)
+      if inj.id == 1 then proxy.queries:append(2, inj.query, { resultset_is_needed = true }) end
+      return proxy.PROXY_SEND_QUERY
+    end`);
+  const script = test.connect();
+  assertEquals(await script.readQuery(comQuery("retry")), Verdict.SEND_QUERY);
+  for (const verdict of [Verdict.IGNORE_RESULT, Verdict.NONE]) {
+    const query = script.queries.shift();
+    if (query === undefined) throw new Error("nothing in the queue");
+    assertEquals(await script.readQueryResult(resultOf(query, [Uint8Array.of(0, 0, 0, 2, 0, 0, 0)])), verdict);
+  }
+  assertStringIncludes(test.world.records[0] ?? "", "is taken for PROXY_IGNORE_RESULT");
 });
 
 Deno.test("proxy.counter counts on one thread, too", async () => {

@@ -151,6 +151,14 @@ Deno.test("resultset.raw is the first packet; fields and rows are empty without 
   assertEquals(await look("return res.raw:byte(), res.query_status", [err], { status: 255 }, initDb), "255 255");
 });
 
+Deno.test("ipairs() goes through fields and result sets", async () => {
+  const script = `local names = {}
+    for i, field in ipairs(res.fields) do names[i] = field.name end
+    for i, set in ipairs(inj.resultsets) do names[#names + 1] = set.row_count end
+    return table.concat(names, ",")`;
+  assertEquals(await look(script, rows(["a", "b"], [["1", "2"]])), "a,b,1");
+});
+
 Deno.test("resultset needs the result to be kept for its rows, fields and raw", async () => {
   using test = await TestHost.open(`
     function read_query(packet) proxy.queries:append(1, packet) return 1 end

@@ -74,7 +74,15 @@ local backend_meta = {
 
 proxy.global.config = proxy.global.config or {}
 
+local function following(backends, ndx)
+  local backend = backends[ndx + 1]
+  if backend then return ndx + 1, backend end
+end
+
 proxy.global.backends = setmetatable({}, {
+  -- For ipairs() and pairs() of Lua 5.1, which would go by what the table has already.
+  __host = true,
+  __pairs = function(backends) return following, backends, 0 end,
   __index = function(self, ndx)
     if type(ndx) ~= "number" then
       error("proxy.global.backends is indexed by a number, got a " .. type(ndx), 2)

@@ -1,5 +1,5 @@
--- `proxy.queries`: the queue itself is kept by the host. Field 1 is the connection's number; from field 2 on are the packets, as
--- the strings that the script has given.
+-- `proxy.queries`: the queue itself is kept by the host. Field -1 is the connection's number; from -2 on, downwards, are the
+-- packets, as the strings that the script has given. Scripts that take it for an array do not get at them.
 local raw, objects = ...
 local setmetatable, tostring, error = setmetatable, tostring, error
 
@@ -18,5 +18,5 @@ local meta = {
 }
 
 function objects.queue(id)
-  return setmetatable({ id }, meta)
+  return setmetatable({ [-1] = id }, meta)
 end

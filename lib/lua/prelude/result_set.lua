@@ -15,7 +15,9 @@ local KIND_ROWS = 1
 -- A field: number 1 is the record, number 2 the packet with its definition.
 local field_meta = { __index = field_value, __metatable = false }
 
+-- What is marked __host is walked over by ipairs() as by a loop from 1 on, not raw as in Lua 5.1.
 local fields_meta = {
+  __host = true,
   __len = function(fields) return fields.count end,
   __index = function(fields, index)
     if type(index) ~= "number" then
@@ -123,6 +125,7 @@ local set_meta = {
 }
 
 local sets_meta = {
+  __host = true,
   __len = function(sets) return record_sets(sets.record) end,
   __index = function(sets, index)
     if type(index) ~= "number" then
