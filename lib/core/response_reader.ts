@@ -44,8 +44,8 @@ export class ResponseReader implements PacketVisitor, QueryResult {
   rowCount = 0;
   bytes = 0;
   status: QueryStatus | undefined = 0;
-  affectedRows: number | undefined;
-  insertId: number | undefined;
+  affectedRows: number | undefined = 0;
+  insertId: number | undefined = 0;
   warnings = 0;
   serverStatus = 0;
 

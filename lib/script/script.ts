@@ -31,7 +31,7 @@ export interface QueryResult {
   readonly bytes: number;
   /** `undefined` for a request for a local file. */
   readonly status: QueryStatus | undefined;
-  /** Of the last OK packet; `undefined` if the response had none that ends a statement without rows. */
+  /** Of the last OK packet, 0 without one; `undefined` for a result with rows and a request for a file (spec 4.7). */
   readonly affectedRows: number | undefined;
   readonly insertId: number | undefined;
   readonly warnings: number;

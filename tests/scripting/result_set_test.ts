@@ -92,7 +92,7 @@ probe(
         "0 ",
         "nil nil nil",
         "no rows",
-        "0 0 nil nil 0 255",
+        "0 0 0 0 0 255",
         // An ERR has no flags: those of before hold.
         "false true false false",
         "true true true true 255 nil nil",
