@@ -52,6 +52,19 @@ for (const kind of KINDS) {
             assertEquals(await client.rows(HERE), [[replica.port]]);
           });
 
+          await t.step("gives the next client what one has held that leaves", async () => {
+            // More clients than connections: with what was held closed, the last ones would wait in vain.
+            const clients = [];
+            for (let i = 0; i < 12; i++) clients.push(await open());
+            await Promise.all(clients.map(async (client, i) => {
+              await client.rows(`SET @mine = ${i}`);
+              assertEquals(await client.rows("SELECT @mine"), [[i]]);
+              await client[Symbol.asyncDispose]();
+            }));
+            await using client = await open();
+            assertEquals(await client.rows("SELECT @mine"), [[null]]);
+          });
+
           await t.step("keeps a transaction on the primary", async () => {
             await using client = await open();
             await client.rows("BEGIN");

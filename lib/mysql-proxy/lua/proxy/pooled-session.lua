@@ -6,7 +6,7 @@
     - in a transaction, and while autocommit is off
     - while it has prepared statements, and between LOCK TABLES and UNLOCK TABLES
     - for good once it has used GET_LOCK(), a temporary table, a variable of its own (@x), HANDLER, PREPARE, XA,
-      COM_CHANGE_USER, or read the binary log; such a connection is closed with its client
+      COM_CHANGE_USER, or read the binary log; such a connection is reset when the client has gone
     - after an INSERT with an AUTO_INCREMENT, SQL_CALC_FOUND_ROWS, a warning or an error, until a statement that does not
       ask for it, if other connections are idle
   What procedures and functions do is not seen; ROW_COUNT() is not kept.
@@ -279,14 +279,17 @@ function Session:finish(inj)
 end
 
 ---
--- For disconnect_client(): closes a connection that is too many. One that the client has not given back, because it hung up
--- in the middle of something, is closed with the client.
+-- For disconnect_client(): gives back what the client has held, as others may wait for it; the proxy resets it, and closes
+-- one that the client has left in the middle of something. Closes a connection that is too many.
 --
 -- @param most how many idle connections a backend is to have of this user
 function Session:leave(most)
   if proxy.connection.server then
-    -- It is closed with the client.
+    -- Closed or reset, it is as after its log-in.
     if self.is_logged_in or self.is_shared then settings.forget() end
+    local backend = proxy.global.backends[proxy.connection.backend_ndx]
+    local username = proxy.connection.server.username
+    if self.is_logged_in and username and backend.pool.users[username].cur_idle_connections < most then park() end
     return
   end
   if not self.is_logged_in then return end
