@@ -352,7 +352,7 @@ export class ConnectionScript implements Script, ScriptOwner {
     this.#waiting = co;
     if (this.#cancelled) this.cancel();
     return promise.finally(() => {
-      this.#room.global.flush();
+      if (!this.#room.engine.closed) this.#room.global.flush();
       if (this.#waiting === co) this.#waiting = undefined;
     });
   }
@@ -390,6 +390,8 @@ export class ConnectionScript implements Script, ScriptOwner {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    // A disconnect_client that waited may outlive the state.
+    if (this.#room.engine.closed) return;
     this.#environment.close();
     this.#started = false;
     this.queries.length = 0;

@@ -78,6 +78,11 @@ export class LuaCalls extends LuaFunctions {
     this.flush();
   }
 
+  /** Whether the state has ended. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** Writes out what scripts have printed without ending the line. */
   flush(): void {
     this.api.fflush(0);

@@ -391,6 +391,21 @@ Deno.test("disconnectClient() runs the hook once and releases everything", async
   assertEquals(test.world.records, []);
 });
 
+Deno.test("disconnectClient() leaves Lua alone when the host has been closed meanwhile", async () => {
+  using test = await TestHost.open(`function disconnect_client() proxy.sleep(60) end`);
+  const script = test.connect();
+  await script.readQuery(comQuery(""));
+  const over = script.disconnectClient();
+  const { engine } = test.host;
+  test.host.close();
+  Object.defineProperty(engine, "api", {
+    get() {
+      throw new Error("The state is gone");
+    },
+  });
+  await over;
+});
+
 Deno.test("read_auth_result() is given the packet in a table", async () => {
   using test = await TestHost.open(`
     function read_auth_result(auth) if auth.packet:byte() == proxy.MYSQLD_PACKET_ERR then return 2 end end`);
