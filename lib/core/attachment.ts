@@ -34,20 +34,17 @@ export class Attachment {
   /**
    * Begins to connect to a backend: the one that is wished for, unless it is down, or the one with the shortest queue.
    *
-   * @param wish an index, of whatever a script has wished for; where there is no such backend, there is none at all.
-   * @returns whether there is one.
+   * @param wish an index, of whatever a script has wished for.
+   * @returns why there is none: the wish is for a backend that does not exist, or all are down.
    */
-  connect(now: number, wish: number | undefined): boolean {
+  connect(now: number, wish: number | undefined): "none-such" | "all-down" | undefined {
+    if (wish !== undefined && !this.#backends.has(wish)) return "none-such";
     const best = this.#backends.choose(now);
-    let index = best;
-    if (wish !== undefined) {
-      if (!this.#backends.has(wish)) index = undefined;
-      else if (this.#backends.state(wish) !== BackendState.DOWN) index = wish;
-    }
+    const index = wish !== undefined && this.#backends.state(wish) !== BackendState.DOWN ? wish : best;
+    if (index === undefined) return "all-down";
     this.backend = index;
-    if (index === undefined) return false;
     this.#backends.attach(index);
-    return true;
+    return undefined;
   }
 
   /** The connection is open. */

@@ -384,10 +384,17 @@ export class Session {
   }
 
   #tryBackend(now: number, wish: number | undefined): void {
-    if (!this.#attachment.connect(now, wish)) {
-      this.#effects.report("warning", "All backends are down, a client was refused");
+    const failure = this.#attachment.connect(now, wish);
+    if (failure !== undefined) {
+      const [text, record] = failure === "all-down"
+        ? ["all backends are down", "All backends are down, a client was refused"]
+        : [
+          `there is no backend ${wish! + 1}`,
+          `There is no backend ${wish! + 1}, which the script has chosen for a client`,
+        ];
+      this.#effects.report("warning", record);
       this.#on(ON.no_backend);
-      return this.#sendError(unknown("all backends are down"));
+      return this.#sendError(unknown(text));
     }
     const index = this.#attachment.backend!;
     this.#login.useServer(this.#policy.backends[index] ?? PLAIN_BACKEND, this.#attachment.name);
