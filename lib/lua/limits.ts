@@ -7,6 +7,10 @@ import { LuaKilled } from "./lua_error.ts";
 
 /** Instructions between two looks at the clock: microseconds, unless one of them works on a long string. */
 export const CHECK_INTERVAL = 1000;
+/** The same once Lua has had as much memory as {@linkcode LONG_STRINGS}: a single instruction may take milliseconds then. */
+export const CLOSE_CHECK_INTERVAL = 50;
+/** Bytes of memory that only scripts with long strings, or very many values, need. */
+export const LONG_STRINGS = 48 << 20;
 
 /**
  * A clock that costs nothing until a script has run {@linkcode CHECK_INTERVAL} instructions: only then the time is looked at.

@@ -8,7 +8,7 @@
  */
 import { type Coroutine, CoroutinePool, type Outcome } from "./coroutine_pool.ts";
 import { ScriptCoroutines } from "./coroutines.ts";
-import { CHECK_INTERVAL, TimeLimit } from "./limits.ts";
+import { CHECK_INTERVAL, CLOSE_CHECK_INTERVAL, LONG_STRINGS, TimeLimit } from "./limits.ts";
 import { type FunctionPointer, LuaStatus, LuaType, type Pointer, REGISTRY, type State, typeName } from "./lua_api.ts";
 import { LuaCancelled, LuaError, LuaPanic } from "./lua_error.ts";
 import { LuaFunctions } from "./lua_functions.ts";
@@ -65,6 +65,13 @@ export class LuaCalls extends LuaFunctions {
     if (this.#timeLimit.isSet) {
       const hook = wasm.addFunction((L: State) => this.#checkTime(L), "vii");
       api.lua_sethook(main, hook, MASK_COUNT, CHECK_INTERVAL);
+      wasm.onGrown = (size) => {
+        if (size < LONG_STRINGS) return;
+        wasm.onGrown = undefined;
+        // Coroutines have the hook of the one that has made them. Setting one is safe at any moment.
+        api.lua_sethook(main, hook, MASK_COUNT, CLOSE_CHECK_INTERVAL);
+        for (const { L } of this.#pool) api.lua_sethook(L, hook, MASK_COUNT, CLOSE_CHECK_INTERVAL);
+      };
     }
     this.#scripts = new ScriptCoroutines(this, () => this.#current);
   }

@@ -87,26 +87,38 @@ function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** What the memory tells of its growth. */
+interface MemoryEvents {
+  /** Memory was refused. */
+  starved: boolean;
+  grown: ((size: number) => void) | undefined;
+}
+
 /** One instance of the module with a memory of its own. */
 export class LuaWasm {
   readonly api: Runtime;
   readonly heap: Heap;
   /** Bytes that the memory may have at most. */
   readonly memoryLimit: number;
-  readonly #starved: { yes: boolean };
+  readonly #events: MemoryEvents;
 
-  private constructor(api: Runtime, heap: Heap, memoryLimit: number, starved: { yes: boolean }) {
+  private constructor(api: Runtime, heap: Heap, memoryLimit: number, events: MemoryEvents) {
     this.api = api;
     this.heap = heap;
     this.memoryLimit = memoryLimit;
-    this.#starved = starved;
+    this.#events = events;
+  }
+
+  /** Has `grown` called when the memory has grown to so many bytes; nothing may be allocated in there. */
+  set onGrown(grown: ((size: number) => void) | undefined) {
+    this.#events.grown = grown;
   }
 
   /** Whether memory was refused since this was asked last. */
   takeStarved(): boolean {
-    const { yes } = this.#starved;
-    this.#starved.yes = false;
-    return yes;
+    const { starved } = this.#events;
+    this.#events.starved = false;
+    return starved;
   }
 
   /** @throws {LuaError} if the module is not the pinned one. */
@@ -119,7 +131,7 @@ export class LuaWasm {
     };
     const heap = new Heap(() => running().memory);
     const table: Callback[] = [];
-    const starved = { yes: false };
+    const events: MemoryEvents = { starved: false, grown: undefined };
     const imports: Imports = { env: {}, wasi_snapshot_preview1: {} };
     Object.assign(imports.env, {
       // setjmp(): Lua runs every protected call through this, and longjmp() comes back to it as the exception Infinity.
@@ -142,18 +154,19 @@ export class LuaWasm {
         const { memory } = running();
         const now = memory.buffer.byteLength;
         if (wanted > limit) {
-          starved.yes = true;
+          events.starved = true;
           return 0;
         }
         // A fifth more than needed, so that growing stays rare.
         const target = Math.max(wanted, Math.min(now * 1.2, limit));
         try {
           memory.grow(Math.ceil((Math.min(Math.ceil(target / PAGE) * PAGE, MEMORY_MAXIMUM) - now) / PAGE));
-          return 1;
         } catch {
-          starved.yes = true;
+          events.starved = true;
           return 0;
         }
+        events.grown?.(memory.buffer.byteLength);
+        return 1;
       },
       abort(): never {
         throw new LuaError("engine", "Lua has aborted");
@@ -173,7 +186,7 @@ export class LuaWasm {
     runtime.emscripten_stack_init();
     runtime.__wasm_call_ctors();
     omitPointZero(heap.bytes);
-    return new LuaWasm(runtime, heap, limit, starved);
+    return new LuaWasm(runtime, heap, limit, events);
   }
 
   /**

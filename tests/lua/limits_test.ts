@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { LuaKilled } from "../../lib/lua/engine.ts";
 import { call, define, withEngine } from "./open_engine.ts";
 
@@ -60,5 +60,18 @@ Deno.test("every call and every wait begins anew", async () => {
 Deno.test("scripts cannot set a hook", async () => {
   await withEngine({ timeLimitMs: 20 }, async (engine) => {
     assertEquals(await call(engine, "return debug.sethook"), [undefined]);
+  });
+});
+
+Deno.test("the clock is looked at more often when there may be long strings", async () => {
+  await withEngine({ timeLimitMs: 1 }, async (engine) => {
+    const script = `
+      local s, t = ("x"):rep(2e7), ("x"):rep(2e7 - 1) .. "x"
+      n = 0
+      while true do n = n + 1 local x = s == t end`;
+    await assertRejects(() => call(engine, script), LuaKilled);
+    // Otherwise it would be 150 and more, each of which takes milliseconds.
+    const [compared] = await call(engine, "return n");
+    assert(Number(compared) < 50, `${compared}`);
   });
 });
