@@ -17,7 +17,7 @@ import type { QueryResult } from "../script/mod.ts";
 import { type ScriptValue, scriptValue } from "./binary_text.ts";
 import type { LuaEngine, LuaFunction, State } from "./engine.ts";
 import { KnownKeys } from "./known_keys.ts";
-import { luaInteger } from "./modules/fields.ts";
+import { luaInteger } from "./lua_integer.ts";
 import { OFFSETS, OutsidePackets, RecordPackets, recordSize, Slot, writeNumbers, writePackets } from "./record.ts";
 import { type PacketList, partEnd, PartKind, type ResponsePart, responseParts } from "./response_shape.ts";
 

@@ -83,8 +83,3 @@ export function record(fields: Record<string, LuaValue>): Record<string, LuaValu
   const kept = Object.entries(fields).filter(([, value]) => !(value instanceof Uint8Array && value.length === 0));
   return Object.fromEntries(kept);
 }
-
-/** A 64-bit integer as Lua can keep it: one above its range as the nearest float. */
-export function luaInteger(value: Integer): number | bigint {
-  return typeof value === "bigint" && (value >= 1n << 63n || value < -(1n << 63n)) ? Number(value) : value;
-}

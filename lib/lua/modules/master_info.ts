@@ -7,7 +7,8 @@
  */
 import { PayloadWriter } from "../../protocol/mod.ts";
 import type { LuaValue } from "../lua_values.ts";
-import { type Fields, luaInteger, record } from "./fields.ts";
+import { luaInteger } from "../lua_integer.ts";
+import { type Fields, record } from "./fields.ts";
 
 /** A number or a text. */
 type Kind = "number" | "text";

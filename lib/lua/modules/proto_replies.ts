@@ -16,7 +16,8 @@ import {
   PayloadWriter,
 } from "../../protocol/mod.ts";
 import type { LuaValue } from "../lua_values.ts";
-import { type Fields, luaInteger, record } from "./fields.ts";
+import { luaInteger } from "../lua_integer.ts";
+import { type Fields, record } from "./fields.ts";
 
 const SQL_STATE_MARK = 0x23; // "#"
 const DEFAULT_SQL_STATE = new TextEncoder().encode("07000");

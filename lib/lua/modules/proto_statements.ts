@@ -20,7 +20,8 @@ import {
   readParameterValues,
 } from "../../protocol/mod.ts";
 import type { LuaValue } from "../lua_values.ts";
-import { luaInteger, record } from "./fields.ts";
+import { luaInteger } from "../lua_integer.ts";
+import { record } from "./fields.ts";
 
 export function fromStmtPreparePacket(payload: Uint8Array): LuaValue {
   return record({ stmt_text: new PayloadReader(payload).expect(Command.COM_STMT_PREPARE, "COM_STMT_PREPARE").rest() });
