@@ -316,6 +316,16 @@ Deno.test("proxy.global.backends is live", async () => {
   }
 });
 
+Deno.test("ipairs() and table.getn() go through a list of tokens", async () => {
+  using test = await evaluator(`local tokens = require("proxy.tokenizer").tokenize("SELECT 1 FROM t")`);
+  const script = `(function()
+    local words = {}
+    for i, token in ipairs(tokens) do words[i] = token.text end
+    return table.concat(words, " ")
+  end)(), table.getn(tokens)`;
+  assertEquals(await evaluate(test, script), "SELECT 1 FROM t 4");
+});
+
 Deno.test("an error in a hook is logged once with its traceback, then counted", async () => {
   using test = await TestHost.open(`
     local function inner() error("broken") end

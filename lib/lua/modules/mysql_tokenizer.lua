@@ -77,6 +77,7 @@ function module.tokenize(sql)
     __index = first_token,
     __newindex = remove,
     __len = length,
+    __host = true, -- for ipairs()
     sql = sql,
     source = sql,
   })
