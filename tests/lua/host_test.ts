@@ -319,7 +319,7 @@ Deno.test("proxy.global.backends is live", async () => {
 Deno.test("ipairs() and table.getn() go through a list of tokens", async () => {
   using test = await evaluator("");
   const script = `(function()
-    tokens = tokenizer.tokenize("SELECT 1 FROM t")
+    tokens = require("mysql.tokenizer").tokenize("SELECT 1 FROM t")
     local words = {}
     for i, token in ipairs(tokens) do words[i] = token.text end
     return table.concat(words, " ")
