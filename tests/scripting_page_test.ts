@@ -153,7 +153,7 @@ Deno.test({ name: "scripting.md names the fields of proxy.response that there ar
     ["ok", "rows", "err", "raw"],
   );
   const section = page.slice(page.indexOf("\n## proxy.response\n"), page.indexOf("\n## proxy.queries\n"));
-  const ofFields = /`fields` is an array of tables\.([\s\S]*?)may be\./.exec(section)?.[1] ?? "";
+  const ofFields = /`fields` is an array of tables\.([\s\S]*?)may be[.;]/.exec(section)?.[1] ?? "";
   const told = [
     ".",
     "fields",
