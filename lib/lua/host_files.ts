@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { concat } from "../protocol/mod.ts";
 import type { Heap } from "./heap.ts";
 import type { Imports } from "./wasm_imports.ts";
 
@@ -160,9 +161,7 @@ export function hostFiles(imports: Imports, heap: Heap, streams: Streams): void 
         return buffer.length;
       });
       // In one go: other threads write to the same terminal, and must not get into the middle of a line.
-      const [only] = buffers;
-      if (buffers.length > 1) write(joined(buffers));
-      else if (only !== undefined) write(only);
+      if (buffers.length > 0) write(concat(...buffers));
     }),
     fd_seek: wasi((fd: number, offset: bigint, whence: number, result: number) => {
       const { seek } = descriptor(fd);
@@ -270,14 +269,4 @@ function errnoOf(error: unknown): number {
     default:
       return Errno.EIO;
   }
-}
-
-function joined(buffers: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(buffers.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const buffer of buffers) {
-    all.set(buffer, at);
-    at += buffer.length;
-  }
-  return all;
 }
