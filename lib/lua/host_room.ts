@@ -54,22 +54,17 @@ export class HostRoom implements ScriptRoom {
   readonly global: GlobalTable;
   readonly returned: (L: State, count: number) => number;
   nowStarting: ScriptOwner | undefined;
-  /** `next` as Lua has it: that of the dialect looks for metamethods, and costs twice as much. */
-  readonly #next: bigint;
-  /** `debug.setmetatable` as Lua has it, with finalizers. */
-  readonly #setMetatable: bigint;
   #factory = 0n;
   #response: Uint8Array[] | undefined;
   #responseError: unknown;
 
   constructor(engine: LuaEngine, world: ScriptWorld, options: SharingOptions) {
     const { api } = engine;
-    api.lua_getglobal(engine.main, engine.cstring("next"));
-    this.#next = BigInt(api.luaL_ref(engine.main, REGISTRY));
-    api.lua_getglobal(engine.main, engine.cstring("debug"));
-    api.lua_getfield(engine.main, -1, engine.cstring("setmetatable"));
-    this.#setMetatable = BigInt(api.luaL_ref(engine.main, REGISTRY));
-    api.lua_settop(engine.main, -2);
+    // As Lua has them: the dialect's next() looks for metamethods, its setmetatable() keeps finalizers out.
+    const natives = {
+      next: libraryFunction(engine, "_G", "next"),
+      setmetatable: libraryFunction(engine, "debug", "setmetatable"),
+    };
     installDialect(engine);
     this.engine = engine;
     this.results = new ResultSets(engine);
@@ -93,7 +88,7 @@ export class HostRoom implements ScriptRoom {
     };
     this.#makeProxy(world);
     this.global = this.#makeGlobal(world, options);
-    this.hooks = this.#runPrelude(raw);
+    this.hooks = this.#runPrelude(raw, natives);
   }
 
   get factory(): bigint {
@@ -168,7 +163,7 @@ export class HostRoom implements ScriptRoom {
   }
 
   /** Runs the prelude's parts and keeps the functions that run hooks. */
-  #runPrelude(raw: Record<string, LuaFunction>): ScriptRoom["hooks"] {
+  #runPrelude(raw: Record<string, LuaFunction>, natives: Record<string, bigint>): ScriptRoom["hooks"] {
     const { engine } = this;
     const { api, main } = engine;
     api.lua_createtable(main, 0, 64);
@@ -176,10 +171,10 @@ export class HostRoom implements ScriptRoom {
       engine.pushFunction(main, name.replace(/^queue_/, ""), fn);
       api.lua_setfield(main, -2, engine.cstring(name));
     }
-    api.lua_rawgeti(main, REGISTRY, this.#next);
-    api.lua_setfield(main, -2, engine.cstring("next"));
-    api.lua_rawgeti(main, REGISTRY, this.#setMetatable);
-    api.lua_setfield(main, -2, engine.cstring("setmetatable"));
+    for (const [name, reference] of Object.entries(natives)) {
+      api.lua_rawgeti(main, REGISTRY, reference);
+      api.lua_setfield(main, -2, engine.cstring(name));
+    }
     api.lua_createtable(main, 0, 8);
     for (const part of PRELUDE) {
       const co = engine.begin();
@@ -204,6 +199,16 @@ export class HostRoom implements ScriptRoom {
     if (!isComplete(hooks)) throw new LuaError("engine", "The prelude is not complete");
     return hooks;
   }
+}
+
+/** A reference to a function of Lua's libraries. */
+function libraryFunction(engine: LuaEngine, library: string, name: string): bigint {
+  const { api, main } = engine;
+  api.lua_getglobal(main, engine.cstring(library));
+  api.lua_getfield(main, -1, engine.cstring(name));
+  const reference = BigInt(api.luaL_ref(main, REGISTRY));
+  api.lua_settop(main, -2);
+  return reference;
 }
 
 function isComplete(hooks: Record<string, Hook>): hooks is ScriptRoom["hooks"] {
