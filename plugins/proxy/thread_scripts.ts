@@ -106,8 +106,9 @@ export class ThreadScripts {
     this.#watcher?.close();
     this.pool.clear();
     await this.#queries.close();
-    clearTimeout(this.#sending);
     this.#host.close();
+    // What it has written last may have asked for another look; there is no Lua left to look with.
+    clearTimeout(this.#sending);
   }
 
   /** The rest of what did not fit into the others' inboxes must not wait for this thread's next hook. */
